@@ -1,0 +1,18 @@
+//! The `ray.io` API as types and pure rules.
+//!
+//! No IO, no clock, no client: the controllers, the webhook and the tests call the same functions.
+
+pub mod annotations;
+pub mod conditions;
+pub mod finalizers;
+pub mod gates;
+pub mod labels;
+pub mod names;
+pub mod ports;
+pub mod switches;
+pub mod v1;
+
+/// The version of KubeRay whose behaviour is matched; written into `ray.io/kuberay-version`.
+pub const KUBERAY_VERSION: &str = "v1.7.0";
+/// The value of `spec.managedBy` that means these controllers; the same as no value.
+pub const MANAGED_BY: &str = "ray.io/kuberay-operator";
