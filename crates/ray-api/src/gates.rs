@@ -128,14 +128,12 @@ impl FromStr for FeatureGates {
                 _ => return Err(ParseGatesError::Form(part.to_owned())),
             };
             match name.trim() {
-                "AllAlpha" => Gate::ALL
-                    .iter()
-                    .filter(|gate| !gate.beta())
-                    .for_each(|gate| drop(gates.0.insert(*gate, on))),
-                "AllBeta" => Gate::ALL
-                    .iter()
-                    .filter(|gate| gate.beta())
-                    .for_each(|gate| drop(gates.0.insert(*gate, on))),
+                "AllAlpha" => gates
+                    .0
+                    .extend(Gate::ALL.into_iter().filter(|gate| !gate.beta()).map(|gate| (gate, on))),
+                "AllBeta" => gates
+                    .0
+                    .extend(Gate::ALL.into_iter().filter(|gate| gate.beta()).map(|gate| (gate, on))),
                 name => {
                     let gate = Gate::ALL.into_iter().find(|gate| gate.as_str() == name);
                     gates

@@ -11,6 +11,7 @@ pub mod names;
 pub mod ports;
 pub mod switches;
 pub mod v1;
+pub mod validate;
 
 /// The version of KubeRay whose behaviour is matched; written into `ray.io/kuberay-version`.
 pub const KUBERAY_VERSION: &str = "v1.7.0";
