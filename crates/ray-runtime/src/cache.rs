@@ -1,0 +1,70 @@
+//! The caches of a kind over the watched namespaces: one store each, since a list of one namespace must not drop the
+//! objects of another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::object_key::ObjectKey;
+use crate::store::{Cached, Store};
+
+/// One store for all namespaces, or one for each that is watched.
+#[derive(Debug)]
+pub struct Cache<V> {
+    everywhere: Option<Arc<Store<V>>>,
+    by_namespace: BTreeMap<String, Arc<Store<V>>>,
+}
+
+impl<V: Cached> Cache<V> {
+    /// Caches for `namespaces`; empty means all.
+    #[must_use]
+    pub fn new(namespaces: &[String]) -> Self {
+        Self {
+            everywhere: namespaces.is_empty().then(Arc::default),
+            by_namespace: namespaces.iter().map(|namespace| (namespace.clone(), Arc::default())).collect(),
+        }
+    }
+
+    /// The stores, with the namespace of each; `None` means all.
+    pub fn stores(&self) -> impl Iterator<Item = (Option<&str>, &Arc<Store<V>>)> {
+        let everywhere = self.everywhere.iter().map(|store| (None, store));
+        everywhere.chain(self.by_namespace.iter().map(|(namespace, store)| (Some(namespace.as_str()), store)))
+    }
+
+    /// Whether every first list is complete.
+    pub fn ready(&self) -> bool {
+        self.stores().all(|(_, store)| store.ready())
+    }
+
+    /// The object of that key.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<V>> {
+        self.of(&key.namespace)?.get(key)
+    }
+
+    /// All objects found by `owner`, in the order of their keys.
+    pub fn owned_by(&self, owner: &ObjectKey) -> Vec<Arc<V>> {
+        self.of(&owner.namespace).map(|store| store.owned_by(owner)).unwrap_or_default()
+    }
+
+    /// Every object. For metrics only.
+    pub fn all(&self) -> Vec<Arc<V>> {
+        self.stores().flat_map(|(_, store)| store.all()).collect()
+    }
+
+    /// See [`Store::wrote`].
+    pub fn wrote(&self, value: V) {
+        if let Some(store) = self.of(&value.key().namespace) {
+            store.wrote(value);
+        }
+    }
+
+    /// See [`Store::removed`].
+    pub fn removed(&self, value: &V) {
+        if let Some(store) = self.of(&value.key().namespace) {
+            store.removed(value);
+        }
+    }
+
+    fn of(&self, namespace: &str) -> Option<&Store<V>> {
+        self.everywhere.as_deref().or_else(|| self.by_namespace.get(namespace).map(Arc::as_ref))
+    }
+}

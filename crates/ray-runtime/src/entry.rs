@@ -1,0 +1,72 @@
+//! What a store keeps of a custom resource: the object itself, decoded behind the guard.
+
+use kube::Resource;
+use kube::ResourceExt;
+
+use crate::guard::Guarded;
+use crate::object_key::ObjectKey;
+use crate::store::Cached;
+
+/// A custom resource in a store.
+#[derive(Clone, Debug)]
+pub struct Entry<K> {
+    key: ObjectKey,
+    uid: String,
+    resource_version: String,
+    owner: Option<ObjectKey>,
+    /// The object, or why it does not decode.
+    pub object: Guarded<K>,
+}
+
+impl<K: Resource> Entry<K> {
+    /// An entry that is found by its controller, if that is of kind `owner_kind`.
+    pub fn owned(object: Guarded<K>, owner_kind: &str) -> Self {
+        let owner = controller_of(&object, owner_kind);
+        Self { owner, ..Self::new(object) }
+    }
+
+    /// An entry that is found by its key alone.
+    pub fn new(object: Guarded<K>) -> Self {
+        Self {
+            key: ObjectKey::of(&object),
+            uid: object.uid().unwrap_or_default(),
+            resource_version: object.resource_version().unwrap_or_default(),
+            owner: None,
+            object,
+        }
+    }
+
+    /// The object, unless it does not decode.
+    pub fn readable(&self) -> Option<&K> {
+        match &self.object {
+            Guarded::Readable(object) => Some(object),
+            Guarded::Unreadable(..) => None,
+        }
+    }
+}
+
+/// The key of an object's controller, if that is of `kind`.
+pub fn controller_of(object: &impl Resource, kind: &str) -> Option<ObjectKey> {
+    let owner = object
+        .meta()
+        .owner_references
+        .as_ref()?
+        .iter()
+        .find(|owner| owner.controller == Some(true) && owner.kind == kind)?;
+    Some(ObjectKey::new(object.meta().namespace.clone().unwrap_or_default(), owner.name.clone()))
+}
+
+impl<K: Send + Sync + 'static> Cached for Entry<K> {
+    fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+    fn resource_version(&self) -> &str {
+        &self.resource_version
+    }
+    fn owner(&self) -> Option<&ObjectKey> {
+        self.owner.as_ref()
+    }
+}

@@ -1,0 +1,372 @@
+//! Pods of Ray clusters, as the controllers see them.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use ray_api::{annotations, labels};
+use serde::Deserialize;
+
+use crate::object_key::ObjectKey;
+use crate::slim;
+use crate::store::Cached;
+
+/// The label selector of a Ray cluster's pods, for the server.
+pub const SELECTOR: &str = "ray.io/node-type in (head, worker, redis-cleanup)";
+/// The label selector of head pods.
+pub const HEAD_SELECTOR: &str = "ray.io/node-type=head";
+
+/// What kind of pod it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NodeType {
+    /// The head.
+    Head,
+    /// A worker.
+    Worker,
+    /// The pod that empties Redis, or one that a newer version knows.
+    Other,
+}
+
+/// `status.phase`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Accepted; some containers do not run yet.
+    Pending,
+    /// Bound to a node; containers have started.
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// All containers ended, one badly.
+    Failed,
+    /// The node does not answer, or nothing is known.
+    Unknown,
+}
+
+impl Phase {
+    /// The value on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// The condition `Ready`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Kubernetes' reason; may be empty.
+    pub reason: String,
+    /// Kubernetes' message; may be empty.
+    pub message: String,
+}
+
+/// What holds a container, or the pod's scheduling, back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Name of the container; empty for the pod itself.
+    pub container: String,
+    /// For example `ImagePullBackOff`.
+    pub reason: String,
+    /// Kubernetes' message; may be empty.
+    pub message: String,
+}
+
+/// A pod of a Ray cluster.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "pod_ip is the field's name in Kubernetes")]
+pub struct RayPod {
+    key: ObjectKey,
+    uid: String,
+    resource_version: String,
+    /// The RayCluster that the label names.
+    cluster: Option<ObjectKey>,
+    /// UID of the controlling owner.
+    pub controller_uid: Option<String>,
+    /// Head or worker.
+    pub node_type: NodeType,
+    /// Name of the worker group, or of the head's.
+    pub group: String,
+    /// Value of `ray.io/worker-group-replica-index`.
+    pub replica_index: Option<i32>,
+    /// Value of `ray.io/worker-group-replica-name`.
+    pub replica_name: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// The phase.
+    pub phase: Phase,
+    /// The condition `Ready`, when there is one.
+    pub ready: Option<Ready>,
+    /// The pod's IP address; empty before it has one.
+    pub pod_ip: String,
+    /// `spec.restartPolicy`.
+    pub restart_policy: String,
+    /// How the Ray container (the first) ended, if it has and was not started again.
+    pub ray_container_terminated: Option<Trouble>,
+    /// The first container that waits or has ended, in the order of the container statuses.
+    pub first_stopped: Option<Trouble>,
+    /// Why the pod cannot be scheduled, or why an init container does not go on.
+    pub held_back: Option<Trouble>,
+    /// Restarts of the Ray container.
+    pub ray_container_restarts: i32,
+    /// Annotation with the spec hash; on heads.
+    pub recreate_hash: Option<String>,
+    /// Annotation with the version that made it; on heads.
+    pub kuberay_version: Option<String>,
+}
+
+impl RayPod {
+    /// Whether the pod runs and Kubernetes calls it ready.
+    #[must_use]
+    pub fn running_and_ready(&self) -> bool {
+        self.phase == Phase::Running && self.ready.as_ref().is_some_and(|ready| ready.status == "True")
+    }
+
+    /// The pod's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.key.name
+    }
+}
+
+impl Cached for RayPod {
+    fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+    fn resource_version(&self) -> &str {
+        &self.resource_version
+    }
+    fn owner(&self) -> Option<&ObjectKey> {
+        self.cluster.as_ref()
+    }
+}
+
+/// A pod as decoded: only what [`RayPod`] is made from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SlimPod {
+    #[serde(deserialize_with = "slim::metadata")]
+    metadata: ObjectMeta,
+    spec: Spec,
+    status: Status,
+}
+
+crate::slim_resource!(SlimPod, Pod);
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    containers: Vec<Container>,
+    restart_policy: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Container {
+    name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    phase: String,
+    #[serde(rename = "podIP")]
+    pod_ip: String,
+    conditions: Vec<Condition>,
+    container_statuses: Vec<ContainerStatus>,
+    init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ContainerStatus {
+    name: String,
+    state: State,
+    restart_count: i32,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    waiting: Option<Waiting>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: String,
+    message: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Terminated {
+    reason: String,
+    message: String,
+    exit_code: i32,
+}
+
+impl ContainerStatus {
+    fn waiting(&self) -> Option<Trouble> {
+        let waiting = self.state.waiting.as_ref()?;
+        Some(self.trouble(&waiting.reason, &waiting.message))
+    }
+
+    fn terminated(&self) -> Option<Trouble> {
+        let terminated = self.state.terminated.as_ref()?;
+        Some(self.trouble(&terminated.reason, &terminated.message))
+    }
+
+    fn trouble(&self, reason: &str, message: &str) -> Trouble {
+        Trouble { container: self.name.clone(), reason: reason.to_owned(), message: message.to_owned() }
+    }
+}
+
+impl From<SlimPod> for RayPod {
+    fn from(pod: SlimPod) -> Self {
+        let key = ObjectKey::of(&pod);
+        let SlimPod { metadata, spec, status } = pod;
+        let label = |name: &str| metadata.labels.as_ref().and_then(|labels| labels.get(name)).cloned();
+        let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
+        let ray_container = spec.containers.first().map(|container| container.name.as_str()).unwrap_or_default();
+        let ray_status = status.container_statuses.iter().find(|container| container.name == ray_container);
+        Self {
+            cluster: label(labels::CLUSTER).map(|cluster| ObjectKey::new(key.namespace.clone(), cluster)),
+            controller_uid: controller_uid(&metadata),
+            node_type: match label(labels::NODE_TYPE).as_deref() {
+                Some(labels::NODE_TYPE_HEAD) => NodeType::Head,
+                Some(labels::NODE_TYPE_WORKER) => NodeType::Worker,
+                _ => NodeType::Other,
+            },
+            group: label(labels::GROUP).unwrap_or_default(),
+            replica_index: label(labels::WORKER_GROUP_REPLICA_INDEX).and_then(|index| index.parse().ok()),
+            replica_name: label(labels::WORKER_GROUP_REPLICA_NAME),
+            terminating: metadata.deletion_timestamp.is_some(),
+            phase: phase(&status.phase),
+            ready: ready(&status.conditions),
+            ray_container_terminated: ray_status.and_then(ContainerStatus::terminated),
+            first_stopped: first_stopped(&status.container_statuses),
+            held_back: held_back(&status),
+            ray_container_restarts: ray_status.map_or(0, |container| container.restart_count),
+            recreate_hash: annotation(annotations::UPGRADE_STRATEGY_RECREATE_HASH),
+            kuberay_version: annotation(annotations::KUBERAY_VERSION),
+            pod_ip: status.pod_ip,
+            restart_policy: spec.restart_policy,
+            uid: metadata.uid.unwrap_or_default(),
+            resource_version: metadata.resource_version.unwrap_or_default(),
+            key,
+        }
+    }
+}
+
+fn controller_uid(metadata: &ObjectMeta) -> Option<String> {
+    let owners = metadata.owner_references.as_deref().unwrap_or_default();
+    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone())
+}
+
+fn phase(text: &str) -> Phase {
+    match text {
+        // A pod that the API server has just accepted has no phase in some answers.
+        "Pending" | "" => Phase::Pending,
+        "Running" => Phase::Running,
+        "Succeeded" => Phase::Succeeded,
+        "Failed" => Phase::Failed,
+        _ => Phase::Unknown,
+    }
+}
+
+fn ready(conditions: &[Condition]) -> Option<Ready> {
+    let condition = conditions.iter().find(|condition| condition.type_ == "Ready")?;
+    Some(Ready {
+        status: condition.status.clone(),
+        reason: condition.reason.clone(),
+        message: condition.message.clone(),
+    })
+}
+
+fn first_stopped(statuses: &[ContainerStatus]) -> Option<Trouble> {
+    statuses.iter().find_map(|container| container.waiting().or_else(|| container.terminated()))
+}
+
+/// Kubernetes' reasons while all goes well.
+const ORDINARY: [&str; 2] = ["PodInitializing", "ContainerCreating"];
+
+fn held_back(status: &Status) -> Option<Trouble> {
+    let unscheduled = status.conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False").map(|c| {
+        Trouble { container: String::new(), reason: c.reason.clone(), message: c.message.clone() }
+    });
+    unscheduled.or_else(|| {
+        status
+            .init_container_statuses
+            .iter()
+            .chain(&status.container_statuses)
+            .filter_map(ContainerStatus::waiting)
+            .find(|trouble| !trouble.reason.is_empty() && !ORDINARY.contains(&trouble.reason.as_str()))
+    })
+}
+
+/// A shared pod.
+pub type SharedPod = Arc<RayPod>;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_keeps_what_is_read_of_it() {
+        let pod: SlimPod = serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "p", "namespace": "ns", "uid": "u", "resourceVersion": "7",
+                "deletionTimestamp": "2026-01-02T03:04:05Z",
+                "labels": {"ray.io/cluster": "c", "ray.io/node-type": "worker", "ray.io/group": "g",
+                    "ray.io/worker-group-replica-index": "3"},
+                "ownerReferences": [{"apiVersion": "ray.io/v1", "kind": "RayCluster", "name": "c", "uid": "cu",
+                    "controller": true}],
+                "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {}}}]},
+            "spec": {"containers": [{"name": "ray", "image": "i"}, {"name": "other"}], "restartPolicy": "Never"},
+            "status": {"phase": "Running", "podIP": "10.0.0.1",
+                "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m"}],
+                "containerStatuses": [
+                    {"name": "other", "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "again"}}},
+                    {"name": "ray", "restartCount": 2, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}
+        }))
+        .unwrap();
+        let pod = RayPod::from(pod);
+        assert_eq!(pod.owner(), Some(&ObjectKey::new("ns", "c")));
+        assert_eq!((pod.node_type, pod.group.as_str(), pod.replica_index), (NodeType::Worker, "g", Some(3)));
+        assert!(pod.terminating && !pod.running_and_ready());
+        assert_eq!(pod.ray_container_terminated.unwrap().reason, "Error");
+        assert_eq!(pod.first_stopped.unwrap().container, "other");
+        assert_eq!(pod.held_back.unwrap().reason, "CrashLoopBackOff");
+        assert_eq!(pod.controller_uid.as_deref(), Some("cu"));
+        assert_eq!(pod.ray_container_restarts, 2);
+    }
+
+    #[test]
+    fn nothing_is_required() {
+        let pod = RayPod::from(serde_json::from_value::<SlimPod>(json!({"metadata": {}})).unwrap());
+        assert_eq!((pod.phase, pod.node_type), (Phase::Pending, NodeType::Other));
+    }
+}

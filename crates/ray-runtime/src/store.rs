@@ -1,0 +1,431 @@
+//! The cache of one watched kind.
+//!
+//! What a controller reads of an object is kept, not the object; objects are found by key and by owner, so that a pass
+//! costs as much as its own objects and no more.
+//!
+//! A cache is stale after our own writes. [`Store::wrote`] puts the answer of a write into the cache at once, and it
+//! stays until the watch shows the same or a later version: so no pod is created twice, none is deleted twice, and no
+//! status is computed from what we have changed ourselves. There is no time-out: a slow watch must not look like a
+//! missing pod. A new list drops what was written before it began, since the list shows it or it is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::object_key::ObjectKey;
+
+/// What a store must know of what it keeps.
+pub trait Cached: Send + Sync + 'static {
+    /// Namespace and name.
+    fn key(&self) -> &ObjectKey;
+    /// Kubernetes' unique id.
+    fn uid(&self) -> &str;
+    /// `metadata.resourceVersion`.
+    fn resource_version(&self) -> &str;
+    /// The object that this one is found by, if any.
+    fn owner(&self) -> Option<&ObjectKey>;
+}
+
+/// A change that may concern an owner.
+#[derive(Debug)]
+pub struct Change<V> {
+    /// The object before, if it was there.
+    pub old: Option<Arc<V>>,
+    /// The object after, if it is still there.
+    pub new: Option<Arc<V>>,
+}
+
+/// The cache of one watched kind.
+#[derive(Debug)]
+pub struct Store<V> {
+    inner: RwLock<Inner<V>>,
+}
+
+#[derive(Debug)]
+struct Inner<V> {
+    /// What the watch has shown.
+    seen: BTreeMap<ObjectKey, Arc<V>>,
+    /// What we wrote and the watch has not shown yet.
+    written: BTreeMap<ObjectKey, Written<V>>,
+    by_owner: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// Objects of a list that is still coming.
+    listing: BTreeMap<ObjectKey, Arc<V>>,
+    lists_begun: u64,
+    ready: bool,
+}
+
+#[derive(Debug)]
+struct Written<V> {
+    /// The object as we left it; `None` once we deleted it.
+    value: Option<Arc<V>>,
+    /// The version that the watch must reach.
+    uid: String,
+    resource_version: String,
+    owner: Option<ObjectKey>,
+    lists_begun: u64,
+}
+
+impl<V> Default for Store<V> {
+    fn default() -> Self {
+        Self {
+            inner: RwLock::new(Inner {
+                seen: BTreeMap::new(),
+                written: BTreeMap::new(),
+                by_owner: BTreeMap::new(),
+                listing: BTreeMap::new(),
+                lists_begun: 0,
+                ready: false,
+            }),
+        }
+    }
+}
+
+impl<V: Cached> Store<V> {
+    /// The object of that key.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<V>> {
+        self.read(|inner| inner.get(key))
+    }
+
+    /// All objects found by `owner`, in the order of their keys.
+    pub fn owned_by(&self, owner: &ObjectKey) -> Vec<Arc<V>> {
+        self.read(|inner| {
+            inner.by_owner.get(owner).into_iter().flatten().filter_map(|key| inner.get(key)).collect()
+        })
+    }
+
+    /// Every object. For metrics only: a pass must not cost as much as all objects.
+    pub fn all(&self) -> Vec<Arc<V>> {
+        self.read(|inner| {
+            let unseen = inner.written.keys().filter(|key| !inner.seen.contains_key(*key));
+            inner.seen.keys().chain(unseen).filter_map(|key| inner.get(key)).collect()
+        })
+    }
+
+    /// Number of objects that the watch has shown.
+    pub fn len(&self) -> usize {
+        self.read(|inner| inner.seen.len())
+    }
+
+    /// Whether the watch has shown no object.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the first list is complete.
+    pub fn ready(&self) -> bool {
+        self.read(|inner| inner.ready)
+    }
+
+    /// Notes the answer of our own write: the object as it is now.
+    pub fn wrote(&self, value: V) {
+        let value = Arc::new(value);
+        self.write(|inner| {
+            let shown = inner.seen.get(value.key());
+            if shown.is_some_and(|shown| newer_or_same(&Version::of(shown.as_ref()), &Version::of(value.as_ref()))) {
+                return;
+            }
+            inner.index(&value);
+            let written = Written {
+                uid: value.uid().to_owned(),
+                resource_version: value.resource_version().to_owned(),
+                owner: value.owner().cloned(),
+                lists_begun: inner.lists_begun,
+                value: Some(value.clone()),
+            };
+            inner.written.insert(value.key().clone(), written);
+        });
+    }
+
+    /// Notes that our own delete has removed `value`, or that a read has shown it gone.
+    pub fn removed(&self, value: &V) {
+        self.write(|inner| {
+            if inner.seen.get(value.key()).is_none_or(|shown| shown.uid() != value.uid()) {
+                inner.written.remove(value.key());
+                return;
+            }
+            // The watch will show a version after the last one; until then nothing is there.
+            let next = value.resource_version().parse::<u64>().map_or_else(|_| String::new(), |n| (n + 1).to_string());
+            let written = Written {
+                uid: value.uid().to_owned(),
+                resource_version: next,
+                owner: value.owner().cloned(),
+                lists_begun: inner.lists_begun,
+                value: None,
+            };
+            inner.written.insert(value.key().clone(), written);
+        });
+    }
+
+    /// A list begins.
+    pub(crate) fn list_begins(&self) {
+        self.write(|inner| {
+            inner.lists_begun += 1;
+            inner.listing.clear();
+        });
+    }
+
+    /// An object of the list.
+    pub(crate) fn listed(&self, value: V) {
+        self.write(|inner| drop(inner.listing.insert(value.key().clone(), Arc::new(value))));
+    }
+
+    /// The list is complete: what it does not hold is gone. Returns what changed.
+    pub(crate) fn list_ends(&self) -> Vec<Change<V>> {
+        self.write(|inner| {
+            let listing = std::mem::take(&mut inner.listing);
+            let mut changes = Vec::new();
+            let gone: Vec<_> = inner.seen.keys().filter(|key| !listing.contains_key(*key)).cloned().collect();
+            for key in gone {
+                changes.push(inner.remove(&key));
+            }
+            for (_, value) in listing {
+                changes.extend(inner.upsert(value));
+            }
+            let begun = inner.lists_begun;
+            let outdated: Vec<_> =
+                inner.written.iter().filter(|(_, written)| written.lists_begun < begun).map(|(key, _)| key.clone()).collect();
+            for key in outdated {
+                if let Some(written) = inner.written.remove(&key) {
+                    inner.unindex_unless_seen(&key, written.owner.as_ref());
+                    let new = inner.seen.get(&key).cloned();
+                    changes.push(Change { old: written.value, new });
+                }
+            }
+            inner.ready = true;
+            changes
+        })
+    }
+
+    /// The watch shows an object. Nothing changed when it is one that we know already.
+    pub(crate) fn applied(&self, value: V) -> Option<Change<V>> {
+        self.write(|inner| inner.upsert(Arc::new(value)))
+    }
+
+    /// The watch shows that an object is gone.
+    pub(crate) fn deleted(&self, value: V) -> Change<V> {
+        self.write(|inner| {
+            if inner.written.get(value.key()).is_some_and(|written| newer_or_same(&Version::of(&value), &written.version()))
+                && let Some(written) = inner.written.remove(value.key())
+            {
+                inner.unindex_unless_seen(value.key(), written.owner.as_ref());
+            }
+            let change = inner.remove(value.key());
+            Change { old: change.old.or_else(|| Some(Arc::new(value))), new: None }
+        })
+    }
+
+    fn read<R>(&self, f: impl FnOnce(&Inner<V>) -> R) -> R {
+        f(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<R>(&self, f: impl FnOnce(&mut Inner<V>) -> R) -> R {
+        f(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<V> Written<V> {
+    fn version(&self) -> Version<'_> {
+        Version { uid: &self.uid, resource_version: &self.resource_version }
+    }
+}
+
+impl<V: Cached> Inner<V> {
+    fn get(&self, key: &ObjectKey) -> Option<Arc<V>> {
+        match self.written.get(key) {
+            Some(written) => written.value.clone(),
+            None => self.seen.get(key).cloned(),
+        }
+    }
+
+    fn index(&mut self, value: &Arc<V>) {
+        if let Some(owner) = value.owner() {
+            self.by_owner.entry(owner.clone()).or_default().insert(value.key().clone());
+        }
+    }
+
+    fn unindex(&mut self, key: &ObjectKey, owner: Option<&ObjectKey>) {
+        let Some(owner) = owner else { return };
+        if let Some(keys) = self.by_owner.get_mut(owner) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_owner.remove(owner);
+            }
+        }
+    }
+
+    fn unindex_unless_seen(&mut self, key: &ObjectKey, owner: Option<&ObjectKey>) {
+        if self.seen.get(key).is_none_or(|seen| seen.owner() != owner) {
+            self.unindex(key, owner);
+        }
+    }
+
+    fn upsert(&mut self, value: Arc<V>) -> Option<Change<V>> {
+        let key = value.key().clone();
+        if self.written.get(&key).is_some_and(|written| newer_or_same(&Version::of(value.as_ref()), &written.version())) {
+            self.written.remove(&key);
+        }
+        let old = self.seen.insert(key.clone(), value.clone());
+        if let Some(old) = &old
+            && old.owner() != value.owner()
+        {
+            self.unindex(&key, old.owner());
+        }
+        self.index(&value);
+        let same = old
+            .as_ref()
+            .is_some_and(|old| old.resource_version() == value.resource_version() && old.uid() == value.uid());
+        (!same).then_some(Change { old, new: Some(value) })
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Change<V> {
+        let old = self.seen.remove(key);
+        if let Some(old) = &old
+            && self.written.get(key).is_none_or(|written| written.owner.as_ref() != old.owner())
+        {
+            self.unindex(key, old.owner());
+        }
+        Change { old, new: None }
+    }
+}
+
+struct Version<'a> {
+    uid: &'a str,
+    resource_version: &'a str,
+}
+
+impl<'a> Version<'a> {
+    fn of<V: Cached>(value: &'a V) -> Self {
+        Self { uid: value.uid(), resource_version: value.resource_version() }
+    }
+}
+
+/// Whether `a` is the same version of an object as `b`, or a later one. Versions are numbers in every API server;
+/// where they are not, versions of the same object count as later.
+fn newer_or_same(a: &Version<'_>, b: &Version<'_>) -> bool {
+    match (a.resource_version.parse::<u64>(), b.resource_version.parse::<u64>()) {
+        (Ok(a), Ok(b)) => a >= b,
+        _ => a.uid == b.uid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Thing {
+        key: ObjectKey,
+        uid: String,
+        version: String,
+        owner: Option<ObjectKey>,
+    }
+
+    impl Cached for Thing {
+        fn key(&self) -> &ObjectKey {
+            &self.key
+        }
+        fn uid(&self) -> &str {
+            &self.uid
+        }
+        fn resource_version(&self) -> &str {
+            &self.version
+        }
+        fn owner(&self) -> Option<&ObjectKey> {
+            self.owner.as_ref()
+        }
+    }
+
+    fn thing(name: &str, uid: &str, version: u64) -> Thing {
+        Thing {
+            key: ObjectKey::new("ns", name),
+            uid: uid.into(),
+            version: version.to_string(),
+            owner: Some(ObjectKey::new("ns", "owner")),
+        }
+    }
+
+    fn names(store: &Store<Thing>) -> Vec<String> {
+        let owner = ObjectKey::new("ns", "owner");
+        store.owned_by(&owner).iter().map(|thing| format!("{}@{}", thing.key.name, thing.version)).collect()
+    }
+
+    fn list(store: &Store<Thing>, things: impl IntoIterator<Item = Thing>) {
+        store.list_begins();
+        things.into_iter().for_each(|thing| store.listed(thing));
+        store.list_ends();
+    }
+
+    #[test]
+    fn an_own_write_is_seen_at_once_and_until_the_watch_is_as_new() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 5)]);
+        store.wrote(thing("b", "2", 8));
+        assert_eq!(names(&store), ["a@5", "b@8"]);
+        store.wrote(thing("a", "1", 9));
+        assert_eq!(names(&store), ["a@9", "b@8"]);
+        store.applied(thing("a", "1", 7));
+        assert_eq!(names(&store), ["a@9", "b@8"], "an older version does not undo our write");
+        store.applied(thing("a", "1", 10));
+        store.applied(thing("b", "2", 8));
+        assert_eq!(names(&store), ["a@10", "b@8"]);
+        store.deleted(thing("b", "2", 11));
+        assert_eq!(names(&store), ["a@10"]);
+    }
+
+    #[test]
+    fn the_end_of_an_old_object_does_not_hide_the_new_one_of_its_name() {
+        let store = Store::default();
+        list(&store, [thing("head", "old", 5)]);
+        store.wrote(thing("head", "new", 9));
+        store.deleted(thing("head", "old", 8));
+        assert_eq!(names(&store), ["head@9"]);
+        store.applied(thing("head", "new", 9));
+        assert_eq!(names(&store), ["head@9"]);
+    }
+
+    #[test]
+    fn a_new_list_settles_what_was_written_before_it() {
+        let store = Store::default();
+        list(&store, []);
+        store.wrote(thing("gone", "1", 5));
+        store.list_begins();
+        store.wrote(thing("during", "2", 7));
+        let changes = store.list_ends();
+        assert_eq!(names(&store), ["during@7"], "created and deleted while the watch was away");
+        assert_eq!(changes.len(), 1);
+    }
+
+    #[test]
+    fn a_list_removes_what_it_does_not_hold() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 1), thing("b", "2", 2)]);
+        store.list_begins();
+        store.listed(thing("b", "2", 2));
+        let changes = store.list_ends();
+        assert_eq!(names(&store), ["b@2"]);
+        assert_eq!(changes.iter().filter(|change| change.new.is_none()).count(), 1);
+        assert_eq!(changes.len(), 1, "an unchanged object is no change");
+    }
+
+    #[test]
+    fn an_object_that_we_removed_is_not_seen_any_more() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 5)]);
+        store.removed(&thing("a", "1", 5));
+        assert_eq!(names(&store), Vec::<String>::new());
+        store.applied(thing("a", "1", 5));
+        assert_eq!(names(&store), Vec::<String>::new(), "a late copy of the old version");
+        store.deleted(thing("a", "1", 6));
+        store.applied(thing("a", "2", 7));
+        assert_eq!(names(&store), ["a@7"]);
+    }
+
+    #[test]
+    fn a_change_of_owner_moves_the_object() {
+        let store = Store::default();
+        let other = ObjectKey::new("ns", "other");
+        list(&store, [thing("a", "1", 1)]);
+        store.applied(Thing { owner: Some(other.clone()), ..thing("a", "1", 2) });
+        assert_eq!(names(&store), Vec::<String>::new());
+        assert_eq!(store.owned_by(&other).len(), 1);
+    }
+}
