@@ -20,32 +20,45 @@ impl<V: Cached> Cache<V> {
     pub fn new(namespaces: &[String]) -> Self {
         Self {
             everywhere: namespaces.is_empty().then(Arc::default),
-            by_namespace: namespaces.iter().map(|namespace| (namespace.clone(), Arc::default())).collect(),
+            by_namespace: namespaces
+                .iter()
+                .map(|namespace| (namespace.clone(), Arc::default()))
+                .collect(),
         }
     }
 
     /// The stores, with the namespace of each; `None` means all.
     pub fn stores(&self) -> impl Iterator<Item = (Option<&str>, &Arc<Store<V>>)> {
         let everywhere = self.everywhere.iter().map(|store| (None, store));
-        everywhere.chain(self.by_namespace.iter().map(|(namespace, store)| (Some(namespace.as_str()), store)))
+        everywhere.chain(
+            self.by_namespace
+                .iter()
+                .map(|(namespace, store)| (Some(namespace.as_str()), store)),
+        )
     }
 
     /// Whether every first list is complete.
+    #[must_use]
     pub fn ready(&self) -> bool {
         self.stores().all(|(_, store)| store.ready())
     }
 
     /// The object of that key.
+    #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<V>> {
         self.of(&key.namespace)?.get(key)
     }
 
     /// All objects found by `owner`, in the order of their keys.
+    #[must_use]
     pub fn owned_by(&self, owner: &ObjectKey) -> Vec<Arc<V>> {
-        self.of(&owner.namespace).map(|store| store.owned_by(owner)).unwrap_or_default()
+        self.of(&owner.namespace)
+            .map(|store| store.owned_by(owner))
+            .unwrap_or_default()
     }
 
     /// Every object. For metrics only.
+    #[must_use]
     pub fn all(&self) -> Vec<Arc<V>> {
         self.stores().flat_map(|(_, store)| store.all()).collect()
     }
@@ -65,6 +78,8 @@ impl<V: Cached> Cache<V> {
     }
 
     fn of(&self, namespace: &str) -> Option<&Store<V>> {
-        self.everywhere.as_deref().or_else(|| self.by_namespace.get(namespace).map(Arc::as_ref))
+        self.everywhere
+            .as_deref()
+            .or_else(|| self.by_namespace.get(namespace).map(Arc::as_ref))
     }
 }

@@ -20,12 +20,17 @@ pub struct Entry<K> {
 
 impl<K: Resource> Entry<K> {
     /// An entry that is found by its controller, if that is of kind `owner_kind`.
+    #[must_use]
     pub fn owned(object: Guarded<K>, owner_kind: &str) -> Self {
         let owner = controller_of(&object, owner_kind);
-        Self { owner, ..Self::new(object) }
+        Self {
+            owner,
+            ..Self::new(object)
+        }
     }
 
     /// An entry that is found by its key alone.
+    #[must_use]
     pub fn new(object: Guarded<K>) -> Self {
         Self {
             key: ObjectKey::of(&object),
@@ -37,6 +42,7 @@ impl<K: Resource> Entry<K> {
     }
 
     /// The object, unless it does not decode.
+    #[must_use]
     pub fn readable(&self) -> Option<&K> {
         match &self.object {
             Guarded::Readable(object) => Some(object),
@@ -53,7 +59,10 @@ pub fn controller_of(object: &impl Resource, kind: &str) -> Option<ObjectKey> {
         .as_ref()?
         .iter()
         .find(|owner| owner.controller == Some(true) && owner.kind == kind)?;
-    Some(ObjectKey::new(object.meta().namespace.clone().unwrap_or_default(), owner.name.clone()))
+    Some(ObjectKey::new(
+        object.meta().namespace.clone().unwrap_or_default(),
+        owner.name.clone(),
+    ))
 }
 
 impl<K: Send + Sync + 'static> Cached for Entry<K> {

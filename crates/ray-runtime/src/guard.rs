@@ -94,7 +94,10 @@ mod tests {
             {"metadata": {"name": "worse", "labels": 7}, "spec": {}},
         ]);
         let objects: Vec<Guarded<RayCluster>> = serde_json::from_value(list).unwrap();
-        let names: Vec<_> = objects.iter().map(|object| object.meta().name.clone().unwrap()).collect();
+        let names: Vec<_> = objects
+            .iter()
+            .map(|object| object.meta().name.clone().unwrap())
+            .collect();
         assert_eq!(names, ["good", "bad", "worse"]);
         assert!(matches!(&objects[0], Guarded::Readable(good) if good.metadata.managed_fields.is_none()));
         assert!(matches!(&objects[1], Guarded::Unreadable(_, reason) if reason.contains("invalid type")));

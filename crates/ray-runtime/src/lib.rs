@@ -6,14 +6,21 @@
 //! Everything takes its clock, its randomness and its client as arguments, keeps no process-wide state and orders what
 //! it iterates over, so that a simulator can run the controllers and replay them.
 
+pub mod admin;
+pub mod arguments;
 pub mod cache;
 pub mod clock;
+pub mod controller;
 pub mod entry;
+pub mod event;
 pub mod guard;
+pub mod metrics;
 pub mod object_key;
 pub mod pod;
+pub mod process;
 pub mod queue;
 pub mod random;
 pub mod slim;
 pub mod store;
 pub mod watch;
+pub mod write;

@@ -80,7 +80,6 @@ pub struct Trouble {
 
 /// A pod of a Ray cluster.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_field_names, reason = "pod_ip is the field's name in Kubernetes")]
 pub struct RayPod {
     key: ObjectKey,
     uid: String,
@@ -238,7 +237,11 @@ impl ContainerStatus {
     }
 
     fn trouble(&self, reason: &str, message: &str) -> Trouble {
-        Trouble { container: self.name.clone(), reason: reason.to_owned(), message: message.to_owned() }
+        Trouble {
+            container: self.name.clone(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+        }
     }
 }
 
@@ -248,8 +251,15 @@ impl From<SlimPod> for RayPod {
         let SlimPod { metadata, spec, status } = pod;
         let label = |name: &str| metadata.labels.as_ref().and_then(|labels| labels.get(name)).cloned();
         let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
-        let ray_container = spec.containers.first().map(|container| container.name.as_str()).unwrap_or_default();
-        let ray_status = status.container_statuses.iter().find(|container| container.name == ray_container);
+        let ray_container = spec
+            .containers
+            .first()
+            .map(|container| container.name.as_str())
+            .unwrap_or_default();
+        let ray_status = status
+            .container_statuses
+            .iter()
+            .find(|container| container.name == ray_container);
         Self {
             cluster: label(labels::CLUSTER).map(|cluster| ObjectKey::new(key.namespace.clone(), cluster)),
             controller_uid: controller_uid(&metadata),
@@ -281,7 +291,10 @@ impl From<SlimPod> for RayPod {
 
 fn controller_uid(metadata: &ObjectMeta) -> Option<String> {
     let owners = metadata.owner_references.as_deref().unwrap_or_default();
-    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone())
+    owners
+        .iter()
+        .find(|owner| owner.controller == Some(true))
+        .map(|owner| owner.uid.clone())
 }
 
 fn phase(text: &str) -> Phase {
@@ -305,16 +318,24 @@ fn ready(conditions: &[Condition]) -> Option<Ready> {
 }
 
 fn first_stopped(statuses: &[ContainerStatus]) -> Option<Trouble> {
-    statuses.iter().find_map(|container| container.waiting().or_else(|| container.terminated()))
+    statuses
+        .iter()
+        .find_map(|container| container.waiting().or_else(|| container.terminated()))
 }
 
 /// Kubernetes' reasons while all goes well.
 const ORDINARY: [&str; 2] = ["PodInitializing", "ContainerCreating"];
 
 fn held_back(status: &Status) -> Option<Trouble> {
-    let unscheduled = status.conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False").map(|c| {
-        Trouble { container: String::new(), reason: c.reason.clone(), message: c.message.clone() }
-    });
+    let unscheduled = status
+        .conditions
+        .iter()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False")
+        .map(|c| Trouble {
+            container: String::new(),
+            reason: c.reason.clone(),
+            message: c.message.clone(),
+        });
     unscheduled.or_else(|| {
         status
             .init_container_statuses
@@ -355,7 +376,10 @@ mod tests {
         .unwrap();
         let pod = RayPod::from(pod);
         assert_eq!(pod.owner(), Some(&ObjectKey::new("ns", "c")));
-        assert_eq!((pod.node_type, pod.group.as_str(), pod.replica_index), (NodeType::Worker, "g", Some(3)));
+        assert_eq!(
+            (pod.node_type, pod.group.as_str(), pod.replica_index),
+            (NodeType::Worker, "g", Some(3))
+        );
         assert!(pod.terminating && !pod.running_and_ready());
         assert_eq!(pod.ray_container_terminated.unwrap().reason, "Error");
         assert_eq!(pod.first_stopped.unwrap().container, "other");

@@ -188,7 +188,10 @@ impl<K: Clone + Ord> State<K> {
         let (key, since) = self.due.pop_front()?;
         self.queued.remove(&key);
         self.running.insert(key.clone());
-        Some(Due { key, waited: now.saturating_duration_since(since) })
+        Some(Due {
+            key,
+            waited: now.saturating_duration_since(since),
+        })
     }
 
     fn forget_later(&mut self, key: &K) {
@@ -203,7 +206,10 @@ mod tests {
     use super::*;
 
     async fn next(queue: &WorkQueue<&'static str>) -> Option<&'static str> {
-        tokio::time::timeout(Duration::from_millis(1), queue.next()).await.ok().map(|due| due.key)
+        tokio::time::timeout(Duration::from_millis(1), queue.next())
+            .await
+            .ok()
+            .map(|due| due.key)
     }
 
     #[tokio::test(start_paused = true)]
@@ -247,7 +253,10 @@ mod tests {
         assert_eq!(queue.next().await.key, "a");
         assert_eq!(start.elapsed(), Duration::from_secs(5));
         queue.done(&"a");
-        assert_eq!(tokio::time::timeout(Duration::from_secs(100), queue.next()).await.ok(), None);
+        assert_eq!(
+            tokio::time::timeout(Duration::from_secs(100), queue.next()).await.ok(),
+            None
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -263,7 +272,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_waiter_gets_a_key() {
         let queue = std::sync::Arc::new(WorkQueue::default());
-        let waiters: Vec<_> = (0..3).map(|_| tokio::spawn({ let queue = queue.clone(); async move { queue.next().await.key } })).collect();
+        let waiters: Vec<_> = (0..3)
+            .map(|_| {
+                tokio::spawn({
+                    let queue = queue.clone();
+                    async move { queue.next().await.key }
+                })
+            })
+            .collect();
         tokio::task::yield_now().await;
         for key in ["a", "b", "c"] {
             queue.add(key);

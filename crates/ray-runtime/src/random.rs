@@ -69,7 +69,10 @@ mod tests {
         });
         assert_eq!(a, b);
         assert_ne!(a[0], a[1]);
-        assert!(a.iter().all(|suffix| suffix.len() == 5 && suffix.bytes().all(|c| SUFFIX_ALPHABET.contains(&c))));
+        assert!(
+            a.iter()
+                .all(|suffix| suffix.len() == 5 && suffix.bytes().all(|c| SUFFIX_ALPHABET.contains(&c)))
+        );
     }
 
     #[test]

@@ -88,7 +88,13 @@ impl<V: Cached> Store<V> {
     /// All objects found by `owner`, in the order of their keys.
     pub fn owned_by(&self, owner: &ObjectKey) -> Vec<Arc<V>> {
         self.read(|inner| {
-            inner.by_owner.get(owner).into_iter().flatten().filter_map(|key| inner.get(key)).collect()
+            inner
+                .by_owner
+                .get(owner)
+                .into_iter()
+                .flatten()
+                .filter_map(|key| inner.get(key))
+                .collect()
         })
     }
 
@@ -96,7 +102,12 @@ impl<V: Cached> Store<V> {
     pub fn all(&self) -> Vec<Arc<V>> {
         self.read(|inner| {
             let unseen = inner.written.keys().filter(|key| !inner.seen.contains_key(*key));
-            inner.seen.keys().chain(unseen).filter_map(|key| inner.get(key)).collect()
+            inner
+                .seen
+                .keys()
+                .chain(unseen)
+                .filter_map(|key| inner.get(key))
+                .collect()
         })
     }
 
@@ -138,12 +149,19 @@ impl<V: Cached> Store<V> {
     /// Notes that our own delete has removed `value`, or that a read has shown it gone.
     pub fn removed(&self, value: &V) {
         self.write(|inner| {
-            if inner.seen.get(value.key()).is_none_or(|shown| shown.uid() != value.uid()) {
+            if inner
+                .seen
+                .get(value.key())
+                .is_none_or(|shown| shown.uid() != value.uid())
+            {
                 inner.written.remove(value.key());
                 return;
             }
             // The watch will show a version after the last one; until then nothing is there.
-            let next = value.resource_version().parse::<u64>().map_or_else(|_| String::new(), |n| (n + 1).to_string());
+            let next = value
+                .resource_version()
+                .parse::<u64>()
+                .map_or_else(|_| String::new(), |n| (n + 1).to_string());
             let written = Written {
                 uid: value.uid().to_owned(),
                 resource_version: next,
@@ -173,7 +191,12 @@ impl<V: Cached> Store<V> {
         self.write(|inner| {
             let listing = std::mem::take(&mut inner.listing);
             let mut changes = Vec::new();
-            let gone: Vec<_> = inner.seen.keys().filter(|key| !listing.contains_key(*key)).cloned().collect();
+            let gone: Vec<_> = inner
+                .seen
+                .keys()
+                .filter(|key| !listing.contains_key(*key))
+                .cloned()
+                .collect();
             for key in gone {
                 changes.push(inner.remove(&key));
             }
@@ -181,13 +204,20 @@ impl<V: Cached> Store<V> {
                 changes.extend(inner.upsert(value));
             }
             let begun = inner.lists_begun;
-            let outdated: Vec<_> =
-                inner.written.iter().filter(|(_, written)| written.lists_begun < begun).map(|(key, _)| key.clone()).collect();
+            let outdated: Vec<_> = inner
+                .written
+                .iter()
+                .filter(|(_, written)| written.lists_begun < begun)
+                .map(|(key, _)| key.clone())
+                .collect();
             for key in outdated {
                 if let Some(written) = inner.written.remove(&key) {
                     inner.unindex_unless_seen(&key, written.owner.as_ref());
                     let new = inner.seen.get(&key).cloned();
-                    changes.push(Change { old: written.value, new });
+                    changes.push(Change {
+                        old: written.value,
+                        new,
+                    });
                 }
             }
             inner.ready = true;
@@ -203,13 +233,19 @@ impl<V: Cached> Store<V> {
     /// The watch shows that an object is gone.
     pub(crate) fn deleted(&self, value: V) -> Change<V> {
         self.write(|inner| {
-            if inner.written.get(value.key()).is_some_and(|written| newer_or_same(&Version::of(&value), &written.version()))
+            if inner
+                .written
+                .get(value.key())
+                .is_some_and(|written| newer_or_same(&Version::of(&value), &written.version()))
                 && let Some(written) = inner.written.remove(value.key())
             {
                 inner.unindex_unless_seen(value.key(), written.owner.as_ref());
             }
             let change = inner.remove(value.key());
-            Change { old: change.old.or_else(|| Some(Arc::new(value))), new: None }
+            Change {
+                old: change.old.or_else(|| Some(Arc::new(value))),
+                new: None,
+            }
         })
     }
 
@@ -224,7 +260,10 @@ impl<V: Cached> Store<V> {
 
 impl<V> Written<V> {
     fn version(&self) -> Version<'_> {
-        Version { uid: &self.uid, resource_version: &self.resource_version }
+        Version {
+            uid: &self.uid,
+            resource_version: &self.resource_version,
+        }
     }
 }
 
@@ -238,7 +277,10 @@ impl<V: Cached> Inner<V> {
 
     fn index(&mut self, value: &Arc<V>) {
         if let Some(owner) = value.owner() {
-            self.by_owner.entry(owner.clone()).or_default().insert(value.key().clone());
+            self.by_owner
+                .entry(owner.clone())
+                .or_default()
+                .insert(value.key().clone());
         }
     }
 
@@ -260,7 +302,11 @@ impl<V: Cached> Inner<V> {
 
     fn upsert(&mut self, value: Arc<V>) -> Option<Change<V>> {
         let key = value.key().clone();
-        if self.written.get(&key).is_some_and(|written| newer_or_same(&Version::of(value.as_ref()), &written.version())) {
+        if self
+            .written
+            .get(&key)
+            .is_some_and(|written| newer_or_same(&Version::of(value.as_ref()), &written.version()))
+        {
             self.written.remove(&key);
         }
         let old = self.seen.insert(key.clone(), value.clone());
@@ -279,7 +325,10 @@ impl<V: Cached> Inner<V> {
     fn remove(&mut self, key: &ObjectKey) -> Change<V> {
         let old = self.seen.remove(key);
         if let Some(old) = &old
-            && self.written.get(key).is_none_or(|written| written.owner.as_ref() != old.owner())
+            && self
+                .written
+                .get(key)
+                .is_none_or(|written| written.owner.as_ref() != old.owner())
         {
             self.unindex(key, old.owner());
         }
@@ -294,7 +343,10 @@ struct Version<'a> {
 
 impl<'a> Version<'a> {
     fn of<V: Cached>(value: &'a V) -> Self {
-        Self { uid: value.uid(), resource_version: value.resource_version() }
+        Self {
+            uid: value.uid(),
+            resource_version: value.resource_version(),
+        }
     }
 }
 
@@ -345,7 +397,11 @@ mod tests {
 
     fn names(store: &Store<Thing>) -> Vec<String> {
         let owner = ObjectKey::new("ns", "owner");
-        store.owned_by(&owner).iter().map(|thing| format!("{}@{}", thing.key.name, thing.version)).collect()
+        store
+            .owned_by(&owner)
+            .iter()
+            .map(|thing| format!("{}@{}", thing.key.name, thing.version))
+            .collect()
     }
 
     fn list(store: &Store<Thing>, things: impl IntoIterator<Item = Thing>) {
@@ -363,7 +419,11 @@ mod tests {
         store.wrote(thing("a", "1", 9));
         assert_eq!(names(&store), ["a@9", "b@8"]);
         store.applied(thing("a", "1", 7));
-        assert_eq!(names(&store), ["a@9", "b@8"], "an older version does not undo our write");
+        assert_eq!(
+            names(&store),
+            ["a@9", "b@8"],
+            "an older version does not undo our write"
+        );
         store.applied(thing("a", "1", 10));
         store.applied(thing("b", "2", 8));
         assert_eq!(names(&store), ["a@10", "b@8"]);
@@ -390,7 +450,11 @@ mod tests {
         store.list_begins();
         store.wrote(thing("during", "2", 7));
         let changes = store.list_ends();
-        assert_eq!(names(&store), ["during@7"], "created and deleted while the watch was away");
+        assert_eq!(
+            names(&store),
+            ["during@7"],
+            "created and deleted while the watch was away"
+        );
         assert_eq!(changes.len(), 1);
     }
 
@@ -424,7 +488,10 @@ mod tests {
         let store = Store::default();
         let other = ObjectKey::new("ns", "other");
         list(&store, [thing("a", "1", 1)]);
-        store.applied(Thing { owner: Some(other.clone()), ..thing("a", "1", 2) });
+        store.applied(Thing {
+            owner: Some(other.clone()),
+            ..thing("a", "1", 2)
+        });
         assert_eq!(names(&store), Vec::<String>::new());
         assert_eq!(store.owned_by(&other).len(), 1);
     }

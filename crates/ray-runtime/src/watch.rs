@@ -48,12 +48,7 @@ pub async fn watch<K, V>(
     }
 }
 
-fn take<K, V: Cached>(
-    store: &Store<V>,
-    event: Event<K>,
-    keep: &impl Fn(K) -> V,
-    changed: &impl Fn(Change<V>),
-) {
+fn take<K, V: Cached>(store: &Store<V>, event: Event<K>, keep: &impl Fn(K) -> V, changed: &impl Fn(Change<V>)) {
     match event {
         Event::Init => store.list_begins(),
         Event::InitApply(object) => store.listed(keep(object)),

@@ -1,0 +1,287 @@
+//! Events: what `kubectl describe` tells.
+//!
+//! Publishing is off the path of passes: [`Recorder::publish`] never waits and never fails. Events that repeat within a
+//! series are counted in one object instead of written again, and under pressure events are the first thing dropped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event as EventObject;
+use k8s_openapi::api::events::v1::EventSeries;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Client, Resource};
+use prometheus::{IntCounterVec, Opts, Registry};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::random::Random;
+
+/// Kubernetes' limit for a note.
+const LONGEST_NOTE: usize = 1024;
+/// Events that wait to be published.
+const WAITING: usize = 1024;
+/// Series that are remembered.
+const SERIES: usize = 4096;
+/// A series ends when nothing was added for this long.
+const SERIES_TIME: Duration = Duration::from_secs(360);
+/// A repetition is written at most this often.
+const SERIES_UPDATE: Duration = Duration::from_secs(60);
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventType {
+    /// As wanted.
+    Normal,
+    /// Somebody should look at it.
+    Warning,
+}
+
+impl EventType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+/// What happened to an object.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The object.
+    pub regarding: ObjectReference,
+    /// How bad it is.
+    pub type_: EventType,
+    /// In one word, for machines.
+    pub reason: &'static str,
+    /// What was being done, in one word.
+    pub action: &'static str,
+    /// For people: what, and what to do about it.
+    pub note: String,
+}
+
+/// The reference of an object for an event.
+#[must_use]
+pub fn regarding<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
+    ObjectReference {
+        field_path: None,
+        ..object.object_ref(&())
+    }
+}
+
+/// Takes events; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    sender: mpsc::Sender<Event>,
+    counted: IntCounterVec,
+}
+
+/// The task behind a recorder.
+pub struct Publisher {
+    receiver: mpsc::Receiver<Event>,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    random: Arc<Random>,
+    controller: String,
+    instance: String,
+    counted: IntCounterVec,
+    series: BTreeMap<SeriesKey, Series>,
+}
+
+/// What a publisher is made of.
+pub struct PublisherOptions {
+    /// Where to.
+    pub client: Client,
+    /// For the times in the events.
+    pub clock: Arc<dyn Clock>,
+    /// For the names of the events.
+    pub random: Arc<Random>,
+    /// Name of the controller.
+    pub controller: String,
+    /// Name of its pod.
+    pub instance: String,
+}
+
+type SeriesKey = (String, String, EventType, &'static str, String);
+
+struct Series {
+    object: Option<(String, String)>,
+    count: i32,
+    last: Instant,
+    last_written: Instant,
+}
+
+/// A recorder and the task that publishes what it takes.
+pub fn recorder(options: PublisherOptions, registry: &Registry) -> prometheus::Result<(Recorder, Publisher)> {
+    let counted = IntCounterVec::new(
+        Opts::new(
+            "ray_controller_events_total",
+            "Events by what became of them: published, counted, dropped, failed.",
+        ),
+        &["result"],
+    )?;
+    registry.register(Box::new(counted.clone()))?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let PublisherOptions {
+        client,
+        clock,
+        random,
+        controller,
+        instance,
+    } = options;
+    let publisher = Publisher {
+        receiver,
+        client,
+        clock,
+        random,
+        controller,
+        instance,
+        counted: counted.clone(),
+        series: BTreeMap::new(),
+    };
+    Ok((Recorder { sender, counted }, publisher))
+}
+
+impl Recorder {
+    /// Publishes `event`, unless too many wait already.
+    pub fn publish(&self, event: Event) {
+        tracing::debug!(reason = event.reason, note = event.note, "event");
+        if self.sender.try_send(event).is_err() {
+            self.counted.with_label_values(&["dropped"]).inc();
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes until every recorder is gone.
+    pub async fn run(mut self) {
+        while let Some(event) = self.receiver.recv().await {
+            self.take(event).await;
+        }
+    }
+
+    async fn take(&mut self, mut event: Event) {
+        truncate(&mut event.note, LONGEST_NOTE);
+        let regarding = &event.regarding;
+        let key = (
+            regarding.uid.clone().unwrap_or_default(),
+            regarding.name.clone().unwrap_or_default(),
+            event.type_,
+            event.reason,
+            event.note.clone(),
+        );
+        let now = Instant::now();
+        if self.series.len() >= SERIES {
+            self.series
+                .retain(|_, series| now.duration_since(series.last) < SERIES_TIME);
+        }
+        if self.series.len() >= SERIES {
+            self.series.clear();
+        }
+        match self.series.get_mut(&key) {
+            Some(series) if now.duration_since(series.last) < SERIES_TIME => {
+                series.count += 1;
+                series.last = now;
+                let due = now.duration_since(series.last_written) >= SERIES_UPDATE;
+                if let (true, Some((namespace, name))) = (due, series.object.clone()) {
+                    series.last_written = now;
+                    let count = series.count;
+                    self.count_up(&namespace, &name, count).await;
+                }
+                self.counted.with_label_values(&["counted"]).inc();
+            }
+            _ => {
+                let object = self.create(&event).await;
+                let series = Series {
+                    object,
+                    count: 1,
+                    last: now,
+                    last_written: now,
+                };
+                self.series.insert(key, series);
+            }
+        }
+    }
+
+    async fn create(&self, event: &Event) -> Option<(String, String)> {
+        let namespace = event
+            .regarding
+            .namespace
+            .clone()
+            .unwrap_or_else(|| "default".to_owned());
+        let object_name = event.regarding.name.as_deref().unwrap_or("unknown");
+        let name = format!("{object_name}.{:016x}", self.random.next());
+        let object = EventObject {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                namespace: Some(namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            action: Some(event.action.to_owned()),
+            event_time: Some(MicroTime(self.clock.now())),
+            note: Some(event.note.clone()),
+            reason: Some(event.reason.to_owned()),
+            regarding: Some(event.regarding.clone()),
+            reporting_controller: Some(self.controller.clone()),
+            reporting_instance: Some(self.instance.clone()),
+            type_: Some(event.type_.as_str().to_owned()),
+            ..EventObject::default()
+        };
+        let api: Api<EventObject> = Api::namespaced(self.client.clone(), &namespace);
+        match api.create(&PostParams::default(), &object).await {
+            Ok(_) => {
+                self.counted.with_label_values(&["published"]).inc();
+                Some((namespace, name))
+            }
+            Err(error) => {
+                self.counted.with_label_values(&["failed"]).inc();
+                tracing::debug!(%error, reason = event.reason, "failed to publish an event");
+                None
+            }
+        }
+    }
+
+    async fn count_up(&self, namespace: &str, name: &str, count: i32) {
+        let series = EventSeries {
+            count,
+            last_observed_time: MicroTime(self.clock.now()),
+        };
+        let api: Api<EventObject> = Api::namespaced(self.client.clone(), namespace);
+        let patch = Patch::Merge(json!({ "series": series }));
+        if let Err(error) = api.patch(name, &PatchParams::default(), &patch).await {
+            tracing::debug!(%error, "failed to count a repeated event");
+        }
+    }
+}
+
+/// Cuts `text` to at most `length` bytes, at a character.
+fn truncate(text: &mut String, length: usize) {
+    if text.len() > length {
+        let end = (0..=length - '…'.len_utf8())
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_cut_at_a_character() {
+        let mut note = "ä".repeat(600);
+        truncate(&mut note, LONGEST_NOTE);
+        assert!(note.len() <= LONGEST_NOTE && note.ends_with("ä…"));
+        let mut short = "short".to_owned();
+        truncate(&mut short, LONGEST_NOTE);
+        assert_eq!(short, "short");
+    }
+}
