@@ -3,12 +3,16 @@
 //! No IO, no clock, no client: the controllers, the webhook and the tests call the same functions.
 
 pub mod annotations;
+pub mod authentication;
 pub mod conditions;
+pub mod environment;
 pub mod finalizers;
 pub mod gates;
+pub mod head_service;
 pub mod labels;
 pub mod names;
 pub mod ports;
+pub mod service_ports;
 pub mod switches;
 pub mod v1;
 pub mod validate;
