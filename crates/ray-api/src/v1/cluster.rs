@@ -471,6 +471,8 @@ impl IngressPathType {
 /// A group of equal worker pods.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+// Both bounds are required, and always there: the API server writes their defaults before it validates.
+#[schemars(extend("required" = ["groupName", "maxReplicas", "minReplicas", "template"]))]
 pub struct WorkerGroupSpec {
     /// `true` removes the group's pods; meant for the deletion rules of a RayJob.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -28,6 +28,7 @@ pub struct RayClusterStatus {
     pub desired_tpu: Option<Quantity>,
     /// Time of the last write of this status.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
     pub last_update_time: Option<Time>,
     /// When each state was entered.
     #[serde(skip_serializing_if = "Option::is_none")]
