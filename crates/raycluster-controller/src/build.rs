@@ -1,0 +1,36 @@
+//! The objects of a RayCluster, built whole from its valid spec.
+//!
+//! Everything here is pure: no clock, no randomness, no call. Names and hashes come as arguments, so that a repeated
+//! pass builds the very same object and a repeated create is `AlreadyExists`. Pods are named here and never by
+//! `generateName`: with it the API server hides a conflict of names.
+//!
+//! A pod is built in two steps. What differs between head and worker comes first (`head`, `worker`), what they share
+//! comes last (`draft`). The order matters, since most of it appends to lists: the order of environment variables,
+//! mounts, volumes and containers is that of KubeRay, and `docs/differences.md` names what is not.
+
+mod autoscaler;
+mod collector;
+mod context;
+mod draft;
+mod environment;
+pub mod fault_tolerance;
+mod head;
+mod init_container;
+mod labels;
+mod node;
+mod owner;
+mod probes;
+mod resources;
+mod services;
+mod start_command;
+mod start_parameters;
+mod tls;
+mod volumes;
+mod worker;
+
+pub use context::{Context, PodDefaults};
+pub use head::{HeadIdentity, head_pod, head_pod_name};
+pub use node::Creator;
+pub use owner::owner_reference;
+pub use services::{NoServePort, head_service, headless_worker_service, serve_service, wants_serve_service};
+pub use worker::{ReplicaIdentity, worker_pod, worker_pod_name};

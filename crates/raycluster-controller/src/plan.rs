@@ -1,0 +1,259 @@
+//! What is to be done about a cluster, as a value: which children to create, which pods to delete, and why.
+//!
+//! A total pure function: the same cluster and the same children give the same plan, and once a plan is carried out the
+//! next one is empty. It must not look at a clock, choose names, or call anything.
+//!
+//! Traps: pods that are being deleted count as present, so that a replacement never runs beside its predecessor. While
+//! the autoscaler is on, surplus workers are its business: they go by name (`workersToDelete`) and not by number.
+
+mod groups;
+mod multi_host;
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use ray_api::gates::FeatureGates;
+use ray_api::switches::Switches;
+use ray_api::v1::cluster::RayClusterUpgradeType;
+use ray_api::v1::{RayCluster, RayClusterStatus};
+use ray_api::validate::ValidCluster;
+use ray_api::{KUBERAY_VERSION, annotations, conditions};
+use ray_runtime::pod::{Phase, RayPod};
+
+use crate::observe::Observed;
+use crate::suspension::{PodsMay, Suspension, pods_may};
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Services to create, before any pod.
+    pub services: Vec<ServiceKind>,
+    /// Pods to delete one by one.
+    pub deletes: Vec<PodDelete>,
+    /// Delete every pod of the cluster, in one call.
+    pub delete_all: Option<DeleteAll>,
+    /// Suspended groups whose pods go, in one call each.
+    pub delete_groups: Vec<String>,
+    /// Create the head pod.
+    pub create_head: bool,
+    /// Workers to create.
+    pub creates: Vec<ReplicaCreate>,
+    /// Why something that is wanted is not planned.
+    pub blocked: Option<Blocked>,
+}
+
+/// A Service of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceKind {
+    /// In front of the head.
+    Head,
+    /// For the hosts of multi-host replicas.
+    HeadlessWorkers,
+    /// In front of Ray Serve.
+    Serve,
+}
+
+/// Why all pods go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteAll {
+    /// The cluster is being suspended.
+    Suspension,
+    /// The spec has changed and `upgradeStrategy.type` is `Recreate`.
+    Recreate,
+}
+
+/// A pod to delete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodDelete {
+    /// The pod.
+    pub pod: Arc<RayPod>,
+    /// Why.
+    pub why: WhyDelete,
+}
+
+/// Why one pod goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhyDelete {
+    /// It has ended, or its Ray container has and is not started again.
+    Unhealthy,
+    /// The autoscaler named it.
+    AutoscalerRequest,
+    /// There are more than wanted.
+    ScaleDown,
+    /// Another host of its replica goes, or is missing.
+    Replica(WhyReplica),
+}
+
+/// Why a whole multi-host replica goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyReplica {
+    /// Some of its hosts are missing.
+    Incomplete,
+    /// One of its hosts is unhealthy.
+    Unhealthy,
+    /// The autoscaler named one of its hosts.
+    AutoscalerRequest,
+    /// There are more than wanted.
+    ScaleDown,
+}
+
+/// A replica to create: one pod, or one for each host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaCreate {
+    /// Index of the group in the spec.
+    pub group: usize,
+    /// Index of the replica; none when the gate for it is off.
+    pub index: Option<i32>,
+    /// Pods of the replica; `None` for a single pod without a host index.
+    pub hosts: Option<i32>,
+}
+
+/// What keeps a plan from being whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Blocked {
+    /// Two pods are labelled as head.
+    #[error("{} head pods found [{}]. Please delete extra head pods", .0.len(), .0.join(" "))]
+    ManyHeads(Vec<String>),
+    /// Two Services are labelled as the head's.
+    #[error("{0} head service found")]
+    ManyHeadServices(usize),
+    /// The head is gone, and an annotation forbids to make it again.
+    #[error("the head pod is gone and is not made again because of annotation {}", annotations::DISABLE_PROVISIONED_HEAD_RESTART)]
+    HeadNotRestarted,
+}
+
+/// What a plan depends on besides the cluster and its children.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// Environment variables of the process.
+    pub switches: &'a Switches,
+    /// Feature gates of the process.
+    pub gates: &'a FeatureGates,
+    /// Hash of the spec.
+    pub spec_hash: &'a str,
+}
+
+/// Makes the plan.
+#[must_use]
+pub fn plan(cluster: &ValidCluster<'_>, status: Option<&RayClusterStatus>, observed: &Observed, rules: Rules<'_>) -> Plan {
+    let mut plan = Plan { services: services(cluster, observed), ..Plan::default() };
+    let head_services = observed.head_services(cluster).len();
+    if head_services > 1 {
+        plan.blocked = Some(Blocked::ManyHeadServices(head_services));
+        return plan;
+    }
+    match pods_may(cluster, Suspension::of(status), rules.gates) {
+        PodsMay::Live if recreates(cluster, observed, rules.spec_hash) => {
+            plan.delete_all = any_live(observed).then_some(DeleteAll::Recreate);
+        }
+        PodsMay::Live => pods(&mut plan, cluster, status, observed, rules),
+        PodsMay::Go => plan.delete_all = any_live(observed).then_some(DeleteAll::Suspension),
+        PodsMay::Wait => {}
+    }
+    plan
+}
+
+fn services(cluster: &ValidCluster<'_>, observed: &Observed) -> Vec<ServiceKind> {
+    let mut missing = Vec::new();
+    if observed.head_services(cluster).is_empty() {
+        missing.push(ServiceKind::Head);
+    }
+    let headless = cluster.groups.iter().any(|group| group.spec.hosts() > 1);
+    let is_headless = |name: &str| name == ray_api::names::headless_worker_service(cluster.name);
+    if headless && !observed.services.iter().any(|service| is_headless(service.name())) {
+        missing.push(ServiceKind::HeadlessWorkers);
+    }
+    let serve = cluster.annotation(annotations::ENABLE_SERVE_SERVICE) == Some("true");
+    let is_serve = |name: &str| name == ray_api::names::serve_service(cluster.name);
+    if serve && !observed.services.iter().any(|service| is_serve(service.name())) {
+        missing.push(ServiceKind::Serve);
+    }
+    missing
+}
+
+fn pods(plan: &mut Plan, cluster: &ValidCluster<'_>, status: Option<&RayClusterStatus>, observed: &Observed, rules: Rules<'_>) {
+    let heads = observed.heads();
+    match heads.as_slice() {
+        [] => {
+            let provisioned = condition(status, conditions::PROVISIONED).is_some_and(|c| c.status == "True");
+            let restart = cluster.annotation(annotations::DISABLE_PROVISIONED_HEAD_RESTART) != Some("true");
+            if provisioned && !restart {
+                plan.blocked = Some(Blocked::HeadNotRestarted);
+                return;
+            }
+            plan.create_head = true;
+        }
+        [head] if unhealthy(head) => {
+            if !head.terminating {
+                plan.deletes.push(PodDelete { pod: Arc::clone(head), why: WhyDelete::Unhealthy });
+            }
+            return;
+        }
+        [_] => {}
+        heads => {
+            let names = heads.iter().map(|head| head.name().to_owned()).collect();
+            plan.blocked = Some(Blocked::ManyHeads(names));
+            return;
+        }
+    }
+    groups::plan(plan, cluster, observed, rules);
+}
+
+/// Whether the pods were made from another spec, and the user wants them made anew then.
+///
+/// A head that another version made is not compared: its hash may differ for other reasons than the spec.
+fn recreates(cluster: &ValidCluster<'_>, observed: &Observed, spec_hash: &str) -> bool {
+    let strategy = cluster.spec.upgrade_strategy.as_ref().and_then(|strategy| strategy.type_);
+    if strategy != Some(RayClusterUpgradeType::Recreate) {
+        return false;
+    }
+    let Some(head) = observed.heads().first().copied().cloned() else { return false };
+    match (head.kuberay_version.as_deref(), head.recreate_hash.as_deref()) {
+        (Some(version), _) if !version.is_empty() && version != KUBERAY_VERSION => false,
+        (_, None | Some("")) => false,
+        (_, Some(hash)) => hash != spec_hash,
+    }
+}
+
+fn any_live(observed: &Observed) -> bool {
+    observed.pods.iter().any(|pod| !pod.terminating)
+}
+
+/// Whether a pod has ended for good: it is in a terminal phase, or its Ray container is and will not be started again.
+#[must_use]
+pub fn unhealthy(pod: &RayPod) -> bool {
+    match pod.phase {
+        Phase::Failed | Phase::Succeeded => true,
+        Phase::Running => pod.ray_container_terminated.is_some() && pod.restart_policy == "Never",
+        Phase::Pending | Phase::Unknown => false,
+    }
+}
+
+/// The condition of that type.
+#[must_use]
+pub fn condition<'a>(status: Option<&'a RayClusterStatus>, type_: &str) -> Option<&'a Condition> {
+    status?.conditions.as_ref()?.iter().find(|condition| condition.type_ == type_)
+}
+
+impl Plan {
+    /// Whether nothing is to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { services, deletes, delete_all, delete_groups, create_head, creates, blocked: _ } = self;
+        services.is_empty()
+            && deletes.is_empty()
+            && delete_all.is_none()
+            && delete_groups.is_empty()
+            && !create_head
+            && creates.is_empty()
+    }
+}
+
+/// Whether this controller is to reconcile the cluster at all.
+#[must_use]
+pub fn ours(cluster: &RayCluster) -> bool {
+    cluster.spec.managed_by.as_deref().is_none_or(|managed_by| managed_by == ray_api::MANAGED_BY)
+}
+
+#[cfg(test)]
+mod tests;
