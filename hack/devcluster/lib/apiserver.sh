@@ -110,5 +110,5 @@ apiserver_run() {
 	(($#)) || fail "which command?" "$APISERVER_USAGE"
 	on_exit apiserver_down
 	apiserver_up
-	KUBECONFIG=$KUBECONFIG_FILE PATH=$BIN:$PATH "$@"
+	KUBECONFIG=$KUBECONFIG_FILE PATH=$BIN:$PATH "$@" || exit
 }

@@ -75,3 +75,8 @@ api() {
 	curl -fsS --noproxy '*' --max-time 5 --cacert "$STATE/pki/ca.crt" \
 		--cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" "$@" "$API_URL$path"
 }
+
+# kubectl ARGUMENT...: as the instance's administrator, with its own cache.
+kubectl() {
+	KUBECACHEDIR=$RUN/kubectl-cache "$BIN/kubectl" --kubeconfig="$KUBECONFIG_FILE" "$@"
+}

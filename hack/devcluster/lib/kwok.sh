@@ -19,13 +19,14 @@ kwok_command() {
 
 # kwok_nodes N: makes exactly N of them, and starts or stops kwok itself.
 kwok_nodes() {
-	local count=$1 kubectl=("$BIN/kubectl" --kubeconfig="$KUBECONFIG_FILE") have number
+	local count=$1 have number
 	# The name tells kwok's own calls apart in the audit log.
 	user kwok /O=system:masters/CN=kwok
-	have=$("${kubectl[@]}" get nodes -l type=kwok -o name | wc -l)
+	have=$(kubectl get nodes -l type=kwok -o name | wc -l)
 	for ((number = have - 1; number >= count; number--)); do
 		echo "node/kwok-$number"
-	done | xargs -r -n 100 "${kubectl[@]}" delete --wait=false >/dev/null
+	done | xargs -r -n 100 env "KUBECACHEDIR=$RUN/kubectl-cache" "$BIN/kubectl" --kubeconfig="$KUBECONFIG_FILE" \
+		delete --wait=false >/dev/null
 	if ((count == 0)); then
 		stop kwok
 		return
@@ -36,7 +37,7 @@ kwok_nodes() {
 		--node-lease-duration-seconds=200 --v=WARN --cidr="$KWOK_POD_CIDR"
 	((have >= count)) || for ((number = have; number < count; number++)); do
 		kwok_node "kwok-$number"
-	done | "${kubectl[@]}" create -f - >/dev/null
+	done | kubectl create -f - >/dev/null
 	wait_running 120 "$count fake nodes to be Ready" kwok kwok_ready "$count"
 	say "$count fake nodes are Ready"
 }
@@ -62,7 +63,7 @@ kwok_node() {
 # kwok_ready N
 kwok_ready() {
 	local ready
-	ready=$("$BIN/kubectl" --kubeconfig="$KUBECONFIG_FILE" get nodes -l type=kwok \
+	ready=$(kubectl get nodes -l type=kwok \
 		-o 'jsonpath={range .items[*].status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{end}' | grep -c True)
 	((ready == $1))
 }

@@ -31,6 +31,9 @@ run_on_exit() {
 	exit "$status"
 }
 trap run_on_exit EXIT
+# Nothing ends the command without a word.
+set -E
+trap 'say "error: stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
