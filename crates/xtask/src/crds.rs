@@ -65,27 +65,31 @@ spec: SPEC
 /// A property of `spec` or `status` takes a line of a template.
 const TEMPLATE_DEPTH: usize = 9;
 
+/// The CRDs, by the types and the committed table of Kubernetes types.
+pub fn make(root: &Path) -> anyhow::Result<Vec<Crd>> {
+    definition::all(&kubernetes::Patches::read(root)?)
+}
+
 /// All files of the target.
-pub fn output(root: &Path) -> anyhow::Result<Output> {
+pub fn output(crds: &[Crd]) -> anyhow::Result<Output> {
     let mut output = Output {
         owned: vec![(PathBuf::from(PLAIN), "yaml"), (PathBuf::from(CHART), "yaml")],
         ..Output::default()
     };
-    for crd in definition::all(&kubernetes::Patches::read(root)?)? {
+    for crd in crds {
         let plain = Path::new(PLAIN).join(format!("ray.io_{}.yaml", crd.plural));
         output
             .files
             .insert(plain, format!("{HEADER}{}", yaml::emit(&crd.value)?));
         let chart = Path::new(CHART).join(format!("{}.yaml", crd.plural));
-        output.files.insert(chart, template(&crd)?);
+        output.files.insert(chart, template(crd)?);
     }
     Ok(output)
 }
 
 /// Whether the CRDs fit into an annotation, and differ from the reference only where the list says so.
-pub fn check(root: &Path) -> anyhow::Result<()> {
-    let crds = definition::all(&kubernetes::Patches::read(root)?)?;
-    for crd in &crds {
+pub fn check(root: &Path, crds: &[Crd]) -> anyhow::Result<()> {
+    for crd in crds {
         let size = crd.size()?;
         ensure!(
             size + ANNOTATION_RESERVE < ANNOTATION_LIMIT,
@@ -99,7 +103,7 @@ pub fn check(root: &Path) -> anyhow::Result<()> {
             crd.plural
         );
     }
-    let report = differences::check(root, &crds)?;
+    let report = differences::check(root, crds)?;
     if report.is_empty() {
         return Ok(());
     }

@@ -47,39 +47,40 @@ enum Target {
     Crds,
 }
 
-impl Target {
-    fn output(self, root: &Path) -> anyhow::Result<files::Output> {
-        match self {
-            Self::Crds => crds::output(root),
+/// What is done with the files of a target.
+#[derive(Clone, Copy)]
+enum Action {
+    Write,
+    Verify,
+}
+
+impl Action {
+    fn on(self, target: Target, root: &Path) -> anyhow::Result<()> {
+        match target {
+            Target::Crds => {
+                let crds = crds::make(root)?;
+                self.apply(&crds::output(&crds)?, root)?;
+                crds::check(root, &crds)
+            }
         }
     }
 
-    /// Checks beyond "the files are current".
-    fn check(self, root: &Path) -> anyhow::Result<()> {
+    fn apply(self, output: &files::Output, root: &Path) -> anyhow::Result<()> {
         match self {
-            Self::Crds => crds::check(root),
+            Self::Write => output.write(root),
+            Self::Verify => output.verify(root),
         }
     }
 }
 
 fn main() -> anyhow::Result<()> {
     let root = repository()?;
-    match Arguments::parse().command {
-        Command::Generate { targets } => {
-            for target in targets {
-                target.output(&root)?.write(&root)?;
-                target.check(&root)?;
-            }
-        }
-        Command::Verify { targets } => {
-            for target in targets {
-                target.output(&root)?.verify(&root)?;
-                target.check(&root)?;
-            }
-        }
-        Command::RecordReference { directory } => crds::record::record(&root, &directory)?,
-    }
-    Ok(())
+    let (action, targets) = match Arguments::parse().command {
+        Command::Generate { targets } => (Action::Write, targets),
+        Command::Verify { targets } => (Action::Verify, targets),
+        Command::RecordReference { directory } => return crds::record::record(&root, &directory),
+    };
+    targets.into_iter().try_for_each(|target| action.on(target, &root))
 }
 
 /// The root of the repository, whatever the current directory is.
