@@ -1,24 +1,68 @@
 //! The rules that the schema cannot say, as pure functions.
 //!
 //! The webhook and the controllers call the same functions, so they can never disagree. Each returns every violation,
-//! in the reference's order: the first one's message is the text that KubeRay gives.
+//! in the reference's order: the first one's message is the text that KubeRay gives. A rule that could only repeat what
+//! an earlier one has said of the same value is left out.
+//!
+//! Traps:
+//! - The rules of a cluster read annotations of the object that carries the spec: a RayJob's own for its
+//!   `rayClusterSpec`.
+//! - An unset autoscaler version is not the second one for these rules, although new versions of Ray then run it.
+//! - Rules that need a gate are not checked further while the gate is off.
+
+mod authentication;
+mod autoscaler;
+mod cluster;
+mod deletion;
+mod gcs;
+mod groups;
+mod history_server;
+mod job;
+mod kubernetes_names;
+mod metadata;
+mod network_policy;
+mod report;
+mod service;
+mod subject;
+mod tls;
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::Container;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+pub use cluster::{
+    ValidCluster, ValidClusterSpec, ValidWorkerGroup, cluster, cluster_warnings, duplicate_worker_groups,
+};
+pub use job::{ClusterSource, JobMode, ValidJob, ValidJobSpec, job};
+pub use service::{IncrementalUpgrade, ServiceUpgrade, ValidService, service};
 
-use crate::gates::FeatureGates;
-use crate::v1::cluster::WorkerGroupSpec;
-use crate::v1::{RayCluster, RayClusterSpec};
+/// The part of an object that a rule is about. Events name it in their reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// Name and annotations.
+    Metadata,
+    /// The spec, together with annotations that configure the cluster.
+    Spec,
+    /// The status that the controller itself has written.
+    Status,
+}
 
 /// One broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
+    /// The part that the rule is about; not always the one in which `path` lies.
+    pub group: Group,
     /// Path of the field, for example `spec.workerGroupSpecs[0].minReplicas`.
     pub path: String,
     /// What is wrong and what is allowed.
     pub message: String,
+    /// What stands between this message and the one before, when KubeRay gives both in one text.
+    joint: Option<&'static str>,
+}
+
+impl fmt::Display for Violation {
+    /// Path and message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
 }
 
 /// All broken rules of an object; never empty.
@@ -26,23 +70,36 @@ pub struct Violation {
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// `Ok` when `violations` is empty.
-    pub(crate) fn check(violations: Vec<Violation>) -> Result<(), Self> {
-        if violations.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(violations))
-        }
-    }
-
     /// In the order of the rules.
     #[must_use]
     pub fn all(&self) -> &[Violation] {
         &self.0
     }
+
+    /// The part of the object that the first rule is about, which names the event.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        self.0.first().map_or(Group::Spec, |violation| violation.group)
+    }
+
+    /// The text that KubeRay gives: the first message, with those that it joins to it.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut text = String::new();
+        for (index, violation) in self.0.iter().enumerate() {
+            match violation.joint {
+                Some(separator) if index > 0 => text.push_str(separator),
+                _ if index > 0 => break,
+                _ => {}
+            }
+            text.push_str(&violation.message);
+        }
+        text
+    }
 }
 
 impl fmt::Display for Violations {
+    /// All messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let messages: Vec<_> = self.0.iter().map(|violation| violation.message.as_str()).collect();
         f.write_str(&messages.join("; "))
@@ -50,70 +107,3 @@ impl fmt::Display for Violations {
 }
 
 impl std::error::Error for Violations {}
-
-/// A RayCluster whose rules hold. What builds its children takes this, so that it needs no second look.
-#[derive(Clone, Debug)]
-pub struct ValidCluster<'a> {
-    /// The object's metadata.
-    pub metadata: &'a ObjectMeta,
-    /// Name of the RayCluster.
-    pub name: &'a str,
-    /// Its namespace.
-    pub namespace: &'a str,
-    /// Its UID.
-    pub uid: &'a str,
-    /// Its spec.
-    pub spec: &'a RayClusterSpec,
-    /// The Ray container of the head: the first of its template.
-    pub head_container: &'a Container,
-    /// The worker groups, in the order of the spec.
-    pub groups: Vec<ValidWorkerGroup<'a>>,
-}
-
-/// A worker group whose rules hold.
-#[derive(Clone, Copy, Debug)]
-pub struct ValidWorkerGroup<'a> {
-    /// The group.
-    pub spec: &'a WorkerGroupSpec,
-    /// Its Ray container: the first of its template.
-    pub container: &'a Container,
-}
-
-/// Checks a RayCluster: name, then spec.
-pub fn cluster<'a>(cluster: &'a RayCluster, gates: &FeatureGates) -> Result<ValidCluster<'a>, Violations> {
-    let _ = gates;
-    let mut violations = Vec::new();
-    let containers = |template: &'a k8s_openapi::api::core::v1::PodTemplateSpec| {
-        template.spec.as_ref().and_then(|spec| spec.containers.first())
-    };
-    let head_container = containers(&cluster.spec.head_group_spec.template);
-    if head_container.is_none() {
-        violations.push(Violation {
-            path: "spec.headGroupSpec.template.spec.containers".to_owned(),
-            message: "headGroupSpec should have at least one container".to_owned(),
-        });
-    }
-    let mut groups = Vec::new();
-    for (index, spec) in cluster.spec.worker_groups().iter().enumerate() {
-        match containers(&spec.template) {
-            Some(container) => groups.push(ValidWorkerGroup { spec, container }),
-            None => violations.push(Violation {
-                path: format!("spec.workerGroupSpecs[{index}].template.spec.containers"),
-                message: "workerGroupSpec should have at least one container".to_owned(),
-            }),
-        }
-    }
-    let metadata = &cluster.metadata;
-    match head_container {
-        Some(head_container) if violations.is_empty() => Ok(ValidCluster {
-            metadata,
-            name: metadata.name.as_deref().unwrap_or_default(),
-            namespace: metadata.namespace.as_deref().unwrap_or_default(),
-            uid: metadata.uid.as_deref().unwrap_or_default(),
-            spec: &cluster.spec,
-            head_container,
-            groups,
-        }),
-        _ => Err(Violations(violations)),
-    }
-}
