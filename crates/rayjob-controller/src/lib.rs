@@ -1,1 +1,8 @@
+//! The RayJob controller: from a RayJob to a cluster, a submitted job, and a status that says what became of it.
 
+pub mod build;
+pub mod metadata_version;
+pub mod observation;
+pub mod state;
+pub mod status;
+pub mod validity;

@@ -1,0 +1,124 @@
+//! The state machine of a RayJob: what happens next, from the object, what is observed, and the time.
+//!
+//! [`step`] is pure and total. A step either **records** (a new status), or **acts** on what was recorded before
+//! (effects), or waits; never two of these. So every id is stored before the call that uses it, and a step repeated
+//! after a crash, or with a stale cache, does nothing twice.
+//!
+//! | phase | goes to | when |
+//! |---|---|---|
+//! | any | (gone) | deletion: Ray is asked once to stop the job, within a deadline, then the finalizer goes |
+//! | not ended, not cleaning up | `ValidationFailed` | the spec breaks a rule |
+//! | `ValidationFailed` | `Initializing`, `""` | the spec is corrected; `Initializing` if a cluster is recorded: the attempt goes on |
+//! | `""` | `Initializing` | the finalizer is there; ids and start time are recorded |
+//! | `Initializing` | `Suspending` | `spec.suspend` |
+//! | `Initializing` | `Running` | the cluster is ready and the submitter exists |
+//! | `Initializing` | `Failed` | `activeDeadlineSeconds`, `preRunningDeadlineSeconds` |
+//! | `Running` | `Complete` | Ray says SUCCEEDED or STOPPED, and the submitter has ended or is gone |
+//! | `Running` | `Failed` | Ray says FAILED, likewise; Ray has lost the job; the submitter ended without a job; a time-out |
+//! | `Running` | `Suspending` | `spec.suspend`, unless Ray has ended the job |
+//! | `Failed`, just decided | `Retrying` | `backoffLimit` leaves another attempt, and the reason allows one |
+//! | `Suspending` | `Suspended` | the cluster and the submitter are gone |
+//! | `Retrying` | `""` | likewise |
+//! | `Suspended` | `""` | `spec.suspend` is false |
+//! | `Complete`, `Failed` | same | the cluster, or the RayJob, is deleted after `ttlSecondsAfterFinished` |
+//!
+//! What a phase waits for: `Initializing` for the cluster (event) or a deadline; `Running` for Ray's record (the
+//! observer polls and wakes), the submitter's end (event) or a deadline; `Suspending` and `Retrying` for the end of the
+//! children (events); `Suspended` and `ValidationFailed` for a change of the spec; `Complete` and `Failed` for nothing,
+//! or the time of the clean-up.
+//!
+//! Traps. Ray's record decides; the submitter is a hint. A time-out ends a Running job only with an observation of Ray
+//! that this process made after it ([`Step::ask`]): the controller may have been down while the job succeeded. An end
+//! that Ray has reported is never taken back. What rests on an object's absence is confirmed by a live read before it is
+//! recorded ([`Step::guards`]): a cache may be older than the object.
+
+pub mod cause;
+pub mod conclusion;
+pub mod deadline;
+pub mod ending;
+pub mod observed;
+pub mod pass;
+pub mod poll;
+pub mod report;
+pub mod running;
+pub mod starting;
+pub mod step;
+
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use ray_api::gates::FeatureGates;
+use ray_api::switches::Switches;
+use ray_api::v1::RayJob;
+use ray_api::v1::job::{JobDeploymentStatus, JobFailedReason};
+
+pub use cause::Cause;
+pub use observed::{Observed, Stop, Submitter, SubmitterEnd};
+pub use report::Report;
+pub use step::{Effect, Guard, Step};
+
+use crate::validity::{self, Invalid};
+use pass::Pass;
+
+/// What the process was told at its start.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Environment variables.
+    pub switches: Switches,
+    /// Feature gates.
+    pub gates: FeatureGates,
+}
+
+/// What happens next.
+#[must_use]
+pub fn step(job: &RayJob, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Step {
+    let pass = Pass::new(job, observed, rules, now);
+    if validity::managed_elsewhere(job) {
+        return pass.wait(Cause::ManagedElsewhere);
+    }
+    if job.metadata.deletion_timestamp.is_some() {
+        return ending::deletion(&pass);
+    }
+    let phase = pass.status.phase();
+    match phase {
+        JobDeploymentStatus::Suspending | JobDeploymentStatus::Retrying => ending::clean_up(&pass),
+        JobDeploymentStatus::Complete | JobDeploymentStatus::Failed => ending::finished(&pass),
+        JobDeploymentStatus::Unknown(_) => pass.wait(Cause::UnknownPhase).reporting(Report::UnknownPhase(phase)),
+        JobDeploymentStatus::New
+        | JobDeploymentStatus::Initializing
+        | JobDeploymentStatus::Waiting
+        | JobDeploymentStatus::Running
+        | JobDeploymentStatus::Suspended
+        | JobDeploymentStatus::ValidationFailed => match validity::check(job, rules) {
+            Err(invalid) => refuse(&pass, invalid),
+            Ok(()) => valid(&pass, &phase),
+        },
+    }
+}
+
+/// A spec that breaks a rule. What exists stays as it is until the spec is corrected.
+fn refuse(pass: &Pass<'_>, invalid: Invalid) -> Step {
+    let mut next = pass.status.clone();
+    next.job_deployment_status = Some(JobDeploymentStatus::ValidationFailed);
+    next.reason = Some(JobFailedReason::ValidationFailed);
+    next.message = Some(invalid.message.clone());
+    let step = pass.record(next, Cause::Invalid);
+    // Once for each text: a step that finds it recorded says nothing.
+    if step.records() {
+        step.reporting(Report::Invalid(invalid))
+    } else {
+        step
+    }
+}
+
+/// The phases whose spec holds.
+fn valid(pass: &Pass<'_>, phase: &JobDeploymentStatus) -> Step {
+    match phase {
+        JobDeploymentStatus::Initializing => starting::initializing(pass),
+        JobDeploymentStatus::Running => running::running(pass),
+        JobDeploymentStatus::Suspended => ending::suspended(pass),
+        JobDeploymentStatus::ValidationFailed => starting::corrected(pass),
+        _ => starting::new(pass),
+    }
+}

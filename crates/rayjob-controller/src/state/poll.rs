@@ -1,0 +1,82 @@
+//! Whether Ray is to be asked about a job, where, and what makes an answer obsolete.
+
+use ray_api::authentication::TokenAuthentication;
+use ray_api::v1::job::JobDeploymentStatus;
+use ray_api::v1::{RayCluster, RayJob};
+use ray_dashboard::Route;
+
+use super::Rules;
+use super::observed::Observed;
+use crate::build::head_service;
+
+/// What to ask, and of whom. An answer counts for this value alone: a new attempt, a new head pod or another address
+/// makes earlier answers obsolete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// UID of the RayJob.
+    pub job_uid: String,
+    /// The recorded submission id.
+    pub submission_id: String,
+    /// The way to the dashboard.
+    pub route: Route,
+    /// Name and address of the head pod.
+    pub head_pod: Option<(String, String)>,
+    /// Namespace of the RayCluster and Secret of the token.
+    pub secret: Option<(String, String)>,
+}
+
+/// How to reach Ray.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Over the pod network.
+    Direct,
+    /// Through the API server.
+    Proxy,
+}
+
+/// The target while the job may run; `None` when there is nothing to ask. The address follows from the RayCluster and
+/// not from `status.dashboardURL`, which others may write: a token goes only to the cluster that it belongs to.
+#[must_use]
+pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) -> Option<Target> {
+    let status = job.status.as_ref()?;
+    let cluster = observed.cluster?;
+    let running = status.phase() == JobDeploymentStatus::Running || job.metadata.deletion_timestamp.is_some();
+    if !running || status.ray_status().terminal() {
+        return None;
+    }
+    let submission_id = status.job_id.clone().filter(|id| !id.is_empty())?;
+    let name = cluster.metadata.name.as_deref()?;
+    let namespace = cluster.metadata.namespace.clone()?;
+    let token = TokenAuthentication::of(cluster.spec.auth_options.as_ref(), name);
+    Some(Target {
+        job_uid: job.metadata.uid.clone()?,
+        submission_id,
+        route: route(cluster, rules, way)?,
+        head_pod: head_pod(cluster),
+        secret: match token {
+            Some(TokenAuthentication::Secret(secret)) => Some((namespace, secret)),
+            Some(TokenAuthentication::Kubernetes) | None => None,
+        },
+    })
+}
+
+fn route(cluster: &RayCluster, rules: &Rules, way: Way) -> Option<Route> {
+    match way {
+        Way::Direct => {
+            let authority = head_service::dashboard_address(cluster, &rules.switches)?;
+            Some(Route::Direct { authority })
+        }
+        Way::Proxy => Some(Route::Proxy {
+            namespace: cluster.metadata.namespace.clone()?,
+            service: head_service::of(cluster, &rules.switches).name(),
+        }),
+    }
+}
+
+fn head_pod(cluster: &RayCluster) -> Option<(String, String)> {
+    let head = cluster.status.as_ref()?.head.as_ref()?;
+    Some((
+        head.pod_name.clone().unwrap_or_default(),
+        head.pod_ip.clone().unwrap_or_default(),
+    ))
+}

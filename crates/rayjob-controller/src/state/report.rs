@@ -1,0 +1,58 @@
+//! What the user is told by events that follow from a step. Events of writes are told by whoever writes.
+
+use ray_api::v1::job::JobDeploymentStatus;
+
+use crate::validity::Invalid;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The object breaks a rule.
+    Invalid(Invalid),
+    /// `clusterSelector` names a RayCluster that does not exist.
+    SelectedClusterMissing(String),
+    /// A Job of the RayJob's name belongs to somebody else.
+    SubmitterNotOurs(String),
+    /// The head declares ports and none named `dashboard`.
+    NoDashboardPort(String),
+    /// The status holds a phase that this version does not know.
+    UnknownPhase(JobDeploymentStatus),
+}
+
+impl Report {
+    /// The event's reason. All are warnings with the action `Validate`.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(invalid) => invalid.reason(),
+            Self::SelectedClusterMissing(_) => "RayClusterNotFound",
+            Self::SubmitterNotOurs(_) => "RayJobSubmitterConflict",
+            Self::NoDashboardPort(_) => "DashboardPortNotFound",
+            Self::UnknownPhase(_) => "InvalidRayJobStatus",
+        }
+    }
+
+    /// The event's note for the RayJob `namespace/name`.
+    #[must_use]
+    pub fn note(&self, namespace: &str, name: &str) -> String {
+        match self {
+            Self::Invalid(invalid) => format!("{namespace}/{name}: {}", invalid.message),
+            Self::SelectedClusterMissing(cluster) => format!(
+                "RayCluster {namespace}/{cluster} set in the clusterSelector is not found. It must be created manually"
+            ),
+            Self::SubmitterNotOurs(job) => format!(
+                "Kubernetes Job {namespace}/{job} exists and belongs to another owner. The RayJob needs that name: delete \
+                 the Job, or give the RayJob another name"
+            ),
+            Self::NoDashboardPort(cluster) => format!(
+                "The head container of RayCluster {namespace}/{cluster} declares ports, but none named `dashboard`. Add \
+                 it (8265 unless rayStartParams say otherwise) to the RayJob and create it anew"
+            ),
+            Self::UnknownPhase(phase) => format!(
+                "{namespace}/{name}: status.jobDeploymentStatus is {phase:?}, which this version does not know. A newer \
+                 controller wrote it, or somebody by hand",
+                phase = phase.as_str()
+            ),
+        }
+    }
+}

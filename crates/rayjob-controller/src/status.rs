@@ -1,0 +1,99 @@
+//! The status: which difference is worth a write, and the texts in it.
+//!
+//! Traps: a message that changes alone while the job runs is not written, since Ray's messages come and go; neither is
+//! what a RayCluster's status adds for itself (times, sums of resources). The log excerpt that Ray appends to the
+//! message of a failed job is left out: the status is read by more people than the log.
+
+use ray_api::conditions;
+use ray_api::v1::RayCluster;
+use ray_api::v1::cluster_status::RayClusterStatus;
+use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
+
+/// What introduces the log excerpt in Ray's messages.
+const LOG_EXCERPT: &str = ", last available logs";
+/// Longest message that is kept of what Ray says.
+const MOST_MESSAGE_CHARACTERS: usize = 4096;
+
+/// Whether `new` is worth a write over `old`.
+#[must_use]
+pub fn differs(old: &RayJobStatus, new: &RayJobStatus) -> bool {
+    let mut old = compared(old);
+    let new = compared(new);
+    let runs = |status: &RayJobStatus| status.phase() == JobDeploymentStatus::Running;
+    if runs(&old) && runs(&new) {
+        old.message.clone_from(&new.message);
+    }
+    old != new
+}
+
+/// The status with absent and empty fields alike, and of the cluster's status what is compared.
+fn compared(status: &RayJobStatus) -> RayJobStatus {
+    RayJobStatus {
+        job_status: Some(status.ray_status()),
+        job_deployment_status: Some(status.phase()),
+        message: status.message.clone().filter(|message| !message.is_empty()),
+        reason: status.reason.clone().filter(|reason| !reason.as_str().is_empty()),
+        succeeded: Some(status.succeeded.unwrap_or_default()),
+        failed: Some(status.failed.unwrap_or_default()),
+        ray_cluster_status: status.ray_cluster_status.as_ref().map(compared_cluster),
+        ..status.clone()
+    }
+}
+
+fn compared_cluster(status: &RayClusterStatus) -> RayClusterStatus {
+    RayClusterStatus {
+        desired_cpu: None,
+        desired_memory: None,
+        desired_gpu: None,
+        desired_tpu: None,
+        last_update_time: None,
+        state_transition_times: None,
+        observed_generation: None,
+        ..status.clone()
+    }
+}
+
+/// What the RayJob waits for, from what the RayCluster says of itself: first what needs somebody's help.
+#[must_use]
+pub fn waits_for(cluster: &RayCluster) -> String {
+    let name = cluster.metadata.name.as_deref().unwrap_or_default();
+    let status = cluster.status.clone().unwrap_or_default();
+    let condition = |kind: &str, value: &str| {
+        let mut all = status.conditions.iter().flatten();
+        all.find(|condition| condition.type_ == kind && condition.status == value)
+    };
+    let text = |reason: &str, message: &str| {
+        if message.is_empty() {
+            reason.to_owned()
+        } else {
+            format!("{reason}: {message}")
+        }
+    };
+    let cause = if let Some(failure) = condition(conditions::REPLICA_FAILURE, "True") {
+        text(&failure.reason, &failure.message)
+    } else if let Some(head) = condition(conditions::HEAD_POD_READY, "False") {
+        format!("the head pod is not ready: {}", text(&head.reason, &head.message))
+    } else if let Some(desired) = status.desired_worker_replicas {
+        let ready = status.ready_worker_replicas.unwrap_or_default();
+        format!("{ready} of {desired} workers are ready")
+    } else {
+        "it has no status yet".to_owned()
+    };
+    bounded(&format!("Waiting for RayCluster {name}: {cause}"))
+}
+
+/// Ray's message without the log excerpt, and not too long.
+#[must_use]
+pub fn without_log(message: &str) -> String {
+    match message.split_once(LOG_EXCERPT) {
+        Some((first, _)) => bounded(&format!("{first}; see the job's log")),
+        None => bounded(message),
+    }
+}
+
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(MOST_MESSAGE_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
