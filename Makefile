@@ -1,0 +1,61 @@
+# Everything that a person or a CI system runs. Targets call cargo, xtask or a script in hack/; `make` alone lists them.
+# Tool versions stand beside what they build: Rust in rust-toolchain or the machine's, Kubernetes, etcd, Helm and kwok in
+# hack/devcluster/go/go.mod, Ray in hack/devcluster/lib/settings.sh.
+CARGO_DENY_VERSION := 0.20.2
+RAY_VERSION ?= 2.55.0
+
+export RAY_VERSION
+.DEFAULT_GOAL := help
+
+##@ See it run
+demo: ## Kubernetes, Ray and the controllers on this machine (Debian, root), and a job; DEMO_CONTEXT=name for a cluster of yours
+	hack/demo/demo up
+demo-down: ## Remove what the demo made
+	hack/demo/demo down
+
+##@ Develop
+build: ## Build everything
+	cargo build --workspace --all-targets --locked
+fmt: ## Format
+	cargo fmt --all
+lint: ## Format check, clippy and shellcheck
+	hack/test/test fmt clippy shell
+unit: ## Tests without a cluster
+	hack/test/test unit
+apiserver-test: ## Tests on a real API server
+	hack/test/test apiserver
+e2e: ## Tests with real Ray on the development cluster
+	hack/test/test e2e
+test: ## All of it; RUNGS="unit charts" for some of it
+	hack/test/test $(RUNGS)
+deny: ## Licences, duplicates and sources of the dependencies
+	hack/test/deny $(CARGO_DENY_VERSION)
+
+##@ Generated files
+generate: ## Write the definitions, the charts' copies and rendered cases
+	cargo xtask generate crds
+	hack/charts/generate
+verify: ## Fail when one of them is not up to date
+	cargo xtask verify crds
+	hack/charts/generate --check
+
+##@ Ship
+images: ## Build the controllers' images into target/images, without Docker
+	hack/images/build
+load: images ## Load them into the development cluster
+	hack/images/load
+chart: ## Pack the charts into target/charts
+	hack/charts/package
+chart-lint: ## Lint and render the charts
+	hack/charts/check
+
+##@ A cluster to work on
+devcluster: ## Start real Kubernetes on this machine (Debian, root); prints the kubeconfig's path
+	hack/devcluster/devcluster up
+devcluster-down: ## Remove it
+	hack/devcluster/devcluster down
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
