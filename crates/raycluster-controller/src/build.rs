@@ -32,5 +32,6 @@ pub use context::{Context, PodDefaults};
 pub use head::{HeadIdentity, head_pod, head_pod_name};
 pub use node::Creator;
 pub use owner::owner_reference;
+pub(crate) use resources::is_gpu;
 pub use services::{NoServePort, head_service, headless_worker_service, serve_service, wants_serve_service};
 pub use worker::{ReplicaIdentity, worker_pod, worker_pod_name};

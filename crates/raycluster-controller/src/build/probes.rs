@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use ray_api::ports;
+use ray_api::ray_version::RayVersion;
 
 use super::draft::Draft;
 use super::node::{Creator, Node, Role};
@@ -41,7 +42,7 @@ impl Checks {
         let version = node.cluster.spec.ray_version.as_deref().unwrap_or_default();
         Self {
             role: node.role,
-            http: version.starts_with("2.53"),
+            http: version.parse().is_ok_and(|version: RayVersion| version >= RayVersion::new(2, 53)),
             serves: node.creator == Creator::RayService && node.role == Role::Worker,
             agent_port: port(&draft.params, "dashboard-agent-listen-port", ports::DASHBOARD_AGENT),
             dashboard_port: port(&draft.params, "dashboard-port", ports::DASHBOARD),
