@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ray_api::labels;
-use ray_api::validate::ValidCluster;
+use ray_api::{labels, names};
 use ray_runtime::cache::Cache;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{NodeType, RayPod};
@@ -14,13 +13,66 @@ use ray_runtime::service::WatchedService;
 pub struct Observed {
     /// Every pod with the cluster's label, in the order of names.
     pub pods: Vec<Arc<RayPod>>,
-    /// Every Service with the cluster's label, in the order of names.
-    pub services: Vec<Arc<WatchedService>>,
+    /// Its head Services; one, unless somebody made another.
+    pub head_services: Vec<Arc<WatchedService>>,
+    /// Whether the headless Service of its workers exists.
+    pub headless_service: bool,
+    /// Whether its serve Service exists.
+    pub serve_service: bool,
 }
 
-/// Reads the caches.
-pub fn observe(key: &ObjectKey, pods: &Cache<RayPod>, services: &Cache<WatchedService>) -> Observed {
-    Observed { pods: pods.owned_by(key), services: services.owned_by(key) }
+/// The caches of a cluster's children.
+pub struct Children {
+    /// Pods, by the cluster's label.
+    pub pods: Arc<Cache<RayPod>>,
+    /// Services with the cluster's label.
+    pub services: Arc<Cache<WatchedService>>,
+    /// Headless Services of workers; they carry another label.
+    pub headless_services: Arc<Cache<WatchedService>>,
+    /// Serve Services of clusters; they carry yet another.
+    pub serve_services: Arc<Cache<WatchedService>>,
+}
+
+impl Children {
+    /// Caches for `namespaces`; empty means all.
+    #[must_use]
+    pub fn new(namespaces: &[String]) -> Self {
+        Self {
+            pods: Arc::new(Cache::new(namespaces)),
+            services: Arc::new(Cache::new(namespaces)),
+            headless_services: Arc::new(Cache::new(namespaces)),
+            serve_services: Arc::new(Cache::new(namespaces)),
+        }
+    }
+
+    /// Whether every first list is complete.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        let Self {
+            pods,
+            services,
+            headless_services,
+            serve_services,
+        } = self;
+        pods.ready() && services.ready() && headless_services.ready() && serve_services.ready()
+    }
+
+    /// The children of one cluster.
+    #[must_use]
+    pub fn of(&self, key: &ObjectKey) -> Observed {
+        let identifier = names::identifier(&key.name, labels::NODE_TYPE_HEAD);
+        let mut head_services = self.services.owned_by(key);
+        head_services.retain(|service| {
+            let is = |key: &str, value: &str| service.labels.get(key).is_some_and(|label| label == value);
+            is(labels::NODE_TYPE, labels::NODE_TYPE_HEAD) && is(labels::IDENTIFIER, identifier.as_str())
+        });
+        Observed {
+            pods: self.pods.owned_by(key),
+            head_services,
+            headless_service: !self.headless_services.owned_by(key).is_empty(),
+            serve_service: !self.serve_services.owned_by(key).is_empty(),
+        }
+    }
 }
 
 impl Observed {
@@ -31,18 +83,8 @@ impl Observed {
 
     /// The pods of a worker group.
     pub fn group<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<RayPod>> {
-        self.pods.iter().filter(move |pod| pod.group == name && pod.node_type != NodeType::Head)
-    }
-
-    /// The cluster's own head Services: those of RayJobs and RayServices have another identifier.
-    pub fn head_services(&self, cluster: &ValidCluster<'_>) -> Vec<&Arc<WatchedService>> {
-        let identifier = ray_api::names::identifier(cluster.name, labels::NODE_TYPE_HEAD);
-        self.services
+        self.pods
             .iter()
-            .filter(|service| {
-                let is = |key: &str, value: &str| service.labels.get(key).is_some_and(|label| label == value);
-                is(labels::NODE_TYPE, labels::NODE_TYPE_HEAD) && is(labels::IDENTIFIER, identifier.as_str())
-            })
-            .collect()
+            .filter(move |pod| pod.group == name && pod.node_type != NodeType::Head)
     }
 }

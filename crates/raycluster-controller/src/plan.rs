@@ -20,6 +20,7 @@ use ray_api::validate::ValidCluster;
 use ray_api::{KUBERAY_VERSION, annotations, conditions};
 use ray_runtime::pod::{Phase, RayPod};
 
+use crate::build;
 use crate::observe::Observed;
 use crate::suspension::{PodsMay, Suspension, pods_may};
 
@@ -118,7 +119,10 @@ pub enum Blocked {
     #[error("{0} head service found")]
     ManyHeadServices(usize),
     /// The head is gone, and an annotation forbids to make it again.
-    #[error("the head pod is gone and is not made again because of annotation {}", annotations::DISABLE_PROVISIONED_HEAD_RESTART)]
+    #[error(
+        "the head pod is gone and is not made again because of annotation {}",
+        annotations::DISABLE_PROVISIONED_HEAD_RESTART
+    )]
     HeadNotRestarted,
 }
 
@@ -135,9 +139,17 @@ pub struct Rules<'a> {
 
 /// Makes the plan.
 #[must_use]
-pub fn plan(cluster: &ValidCluster<'_>, status: Option<&RayClusterStatus>, observed: &Observed, rules: Rules<'_>) -> Plan {
-    let mut plan = Plan { services: services(cluster, observed), ..Plan::default() };
-    let head_services = observed.head_services(cluster).len();
+pub fn plan(
+    cluster: &ValidCluster<'_>,
+    status: Option<&RayClusterStatus>,
+    observed: &Observed,
+    rules: Rules<'_>,
+) -> Plan {
+    let mut plan = Plan {
+        services: services(cluster, observed),
+        ..Plan::default()
+    };
+    let head_services = observed.head_services.len();
     if head_services > 1 {
         plan.blocked = Some(Blocked::ManyHeadServices(head_services));
         return plan;
@@ -154,29 +166,34 @@ pub fn plan(cluster: &ValidCluster<'_>, status: Option<&RayClusterStatus>, obser
 }
 
 fn services(cluster: &ValidCluster<'_>, observed: &Observed) -> Vec<ServiceKind> {
-    let mut missing = Vec::new();
-    if observed.head_services(cluster).is_empty() {
-        missing.push(ServiceKind::Head);
-    }
     let headless = cluster.groups.iter().any(|group| group.spec.hosts() > 1);
-    let is_headless = |name: &str| name == ray_api::names::headless_worker_service(cluster.name);
-    if headless && !observed.services.iter().any(|service| is_headless(service.name())) {
-        missing.push(ServiceKind::HeadlessWorkers);
-    }
-    let serve = cluster.annotation(annotations::ENABLE_SERVE_SERVICE) == Some("true");
-    let is_serve = |name: &str| name == ray_api::names::serve_service(cluster.name);
-    if serve && !observed.services.iter().any(|service| is_serve(service.name())) {
-        missing.push(ServiceKind::Serve);
-    }
-    missing
+    let wanted = [
+        (ServiceKind::Head, observed.head_services.is_empty()),
+        (ServiceKind::HeadlessWorkers, headless && !observed.headless_service),
+        (
+            ServiceKind::Serve,
+            build::wants_serve_service(cluster) && !observed.serve_service,
+        ),
+    ];
+    wanted
+        .into_iter()
+        .filter(|(_, missing)| *missing)
+        .map(|(kind, _)| kind)
+        .collect()
 }
 
-fn pods(plan: &mut Plan, cluster: &ValidCluster<'_>, status: Option<&RayClusterStatus>, observed: &Observed, rules: Rules<'_>) {
+fn pods(
+    plan: &mut Plan,
+    cluster: &ValidCluster<'_>,
+    status: Option<&RayClusterStatus>,
+    observed: &Observed,
+    rules: Rules<'_>,
+) {
     let heads = observed.heads();
     match heads.as_slice() {
         [] => {
             let provisioned = condition(status, conditions::PROVISIONED).is_some_and(|c| c.status == "True");
-            let restart = cluster.annotation(annotations::DISABLE_PROVISIONED_HEAD_RESTART) != Some("true");
+            let restart = annotation(cluster, annotations::DISABLE_PROVISIONED_HEAD_RESTART) != Some("true");
             if provisioned && !restart {
                 plan.blocked = Some(Blocked::HeadNotRestarted);
                 return;
@@ -185,7 +202,10 @@ fn pods(plan: &mut Plan, cluster: &ValidCluster<'_>, status: Option<&RayClusterS
         }
         [head] if unhealthy(head) => {
             if !head.terminating {
-                plan.deletes.push(PodDelete { pod: Arc::clone(head), why: WhyDelete::Unhealthy });
+                plan.deletes.push(PodDelete {
+                    pod: Arc::clone(head),
+                    why: WhyDelete::Unhealthy,
+                });
             }
             return;
         }
@@ -203,11 +223,17 @@ fn pods(plan: &mut Plan, cluster: &ValidCluster<'_>, status: Option<&RayClusterS
 ///
 /// A head that another version made is not compared: its hash may differ for other reasons than the spec.
 fn recreates(cluster: &ValidCluster<'_>, observed: &Observed, spec_hash: &str) -> bool {
-    let strategy = cluster.spec.upgrade_strategy.as_ref().and_then(|strategy| strategy.type_);
+    let strategy = cluster
+        .spec
+        .upgrade_strategy
+        .as_ref()
+        .and_then(|strategy| strategy.type_);
     if strategy != Some(RayClusterUpgradeType::Recreate) {
         return false;
     }
-    let Some(head) = observed.heads().first().copied().cloned() else { return false };
+    let Some(head) = observed.heads().first().copied().cloned() else {
+        return false;
+    };
     match (head.kuberay_version.as_deref(), head.recreate_hash.as_deref()) {
         (Some(version), _) if !version.is_empty() && version != KUBERAY_VERSION => false,
         (_, None | Some("")) => false,
@@ -229,17 +255,33 @@ pub fn unhealthy(pod: &RayPod) -> bool {
     }
 }
 
+fn annotation<'a>(cluster: &ValidCluster<'a>, key: &str) -> Option<&'a str> {
+    cluster.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
 /// The condition of that type.
 #[must_use]
 pub fn condition<'a>(status: Option<&'a RayClusterStatus>, type_: &str) -> Option<&'a Condition> {
-    status?.conditions.as_ref()?.iter().find(|condition| condition.type_ == type_)
+    status?
+        .conditions
+        .as_ref()?
+        .iter()
+        .find(|condition| condition.type_ == type_)
 }
 
 impl Plan {
     /// Whether nothing is to be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { services, deletes, delete_all, delete_groups, create_head, creates, blocked: _ } = self;
+        let Self {
+            services,
+            deletes,
+            delete_all,
+            delete_groups,
+            create_head,
+            creates,
+            blocked: _,
+        } = self;
         services.is_empty()
             && deletes.is_empty()
             && delete_all.is_none()
@@ -252,7 +294,11 @@ impl Plan {
 /// Whether this controller is to reconcile the cluster at all.
 #[must_use]
 pub fn ours(cluster: &RayCluster) -> bool {
-    cluster.spec.managed_by.as_deref().is_none_or(|managed_by| managed_by == ray_api::MANAGED_BY)
+    cluster
+        .spec
+        .managed_by
+        .as_deref()
+        .is_none_or(|managed_by| managed_by == ray_api::MANAGED_BY)
 }
 
 #[cfg(test)]

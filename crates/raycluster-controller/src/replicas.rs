@@ -27,7 +27,11 @@ pub fn desired_pods(group: &WorkerGroupSpec) -> i32 {
 /// Fewest pods that the group allows.
 #[must_use]
 pub fn min_pods(group: &WorkerGroupSpec) -> i32 {
-    if group.suspended() { 0 } else { group.min_replicas.unwrap_or(0).saturating_mul(group.hosts()) }
+    if group.suspended() {
+        0
+    } else {
+        group.min_replicas.unwrap_or(0).saturating_mul(group.hosts())
+    }
 }
 
 /// Most pods that the group allows.

@@ -6,8 +6,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::conditions;
 use ray_api::gates::{FeatureGates, Gate};
-use ray_api::validate::ValidCluster;
 use ray_api::v1::RayClusterStatus;
+use ray_api::validate::ValidCluster;
 
 /// What the conditions say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,9 @@ impl Suspension {
     /// Reads the conditions: the first of the two that is true counts.
     #[must_use]
     pub fn of(status: Option<&RayClusterStatus>) -> Self {
-        let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+        let conditions = status
+            .and_then(|status| status.conditions.as_deref())
+            .unwrap_or_default();
         conditions
             .iter()
             .filter(|condition| condition.status == "True")

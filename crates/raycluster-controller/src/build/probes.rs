@@ -42,7 +42,9 @@ impl Checks {
         let version = node.cluster.spec.ray_version.as_deref().unwrap_or_default();
         Self {
             role: node.role,
-            http: version.parse().is_ok_and(|version: RayVersion| version >= RayVersion::new(2, 53)),
+            http: version
+                .parse()
+                .is_ok_and(|version: RayVersion| version >= RayVersion::new(2, 53)),
             serves: node.creator == Creator::RayService && node.role == Role::Worker,
             agent_port: port(&draft.params, "dashboard-agent-listen-port", ports::DASHBOARD_AGENT),
             dashboard_port: port(&draft.params, "dashboard-port", ports::DASHBOARD),

@@ -46,15 +46,29 @@ fn single_host(
     if !ended.is_empty() {
         // Their replacements come when they are gone.
         let ended = ended.into_iter().filter(|pod| !pod.terminating).cloned();
-        plan.deletes.extend(ended.map(|pod| PodDelete { pod, why: WhyDelete::Unhealthy }));
+        plan.deletes.extend(ended.map(|pod| PodDelete {
+            pod,
+            why: WhyDelete::Unhealthy,
+        }));
         return;
     }
     let named: BTreeSet<&str> = group.spec.workers_to_delete().iter().map(String::as_str).collect();
     let is_named = |pod: &RayPod| pod.node_type == NodeType::Worker && named.contains(pod.name());
-    let requested = observed.pods.iter().filter(|pod| is_named(pod) && !pod.terminating).cloned();
-    plan.deletes.extend(requested.map(|pod| PodDelete { pod, why: WhyDelete::AutoscalerRequest }));
+    let requested = observed
+        .pods
+        .iter()
+        .filter(|pod| is_named(pod) && !pod.terminating)
+        .cloned();
+    plan.deletes.extend(requested.map(|pod| PodDelete {
+        pod,
+        why: WhyDelete::AutoscalerRequest,
+    }));
 
-    let mut running: Vec<_> = pods.iter().filter(|pod| pod.terminating || !is_named(pod)).cloned().collect();
+    let mut running: Vec<_> = pods
+        .iter()
+        .filter(|pod| pod.terminating || !is_named(pod))
+        .cloned()
+        .collect();
     let wanted = usize::try_from(desired_pods(group.spec)).unwrap_or(0);
     if running.len() < wanted {
         let indexed = rules.gates.enabled(Gate::RayMultiHostIndexing);
@@ -65,10 +79,19 @@ fn single_host(
             hosts: None,
         }));
     } else if running.len() > wanted && scales_down(cluster, rules) {
-        running.sort_by_key(|pod| (!pod.terminating, pod.running_and_ready(), std::cmp::Reverse(pod.replica_index)));
+        running.sort_by_key(|pod| {
+            (
+                !pod.terminating,
+                pod.running_and_ready(),
+                std::cmp::Reverse(pod.replica_index),
+            )
+        });
         let surplus = running.len() - wanted;
         let going = running.into_iter().take(surplus).filter(|pod| !pod.terminating);
-        plan.deletes.extend(going.map(|pod| PodDelete { pod, why: WhyDelete::ScaleDown }));
+        plan.deletes.extend(going.map(|pod| PodDelete {
+            pod,
+            why: WhyDelete::ScaleDown,
+        }));
     }
 }
 

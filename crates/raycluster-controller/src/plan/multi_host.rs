@@ -48,7 +48,10 @@ pub(super) fn plan(
     }
     let wanted = usize::try_from(desired_replicas(group.spec)).unwrap_or(0);
     if kept.len() < wanted {
-        let mut used: BTreeSet<_> = kept.iter().filter_map(|replica| replica.first()?.replica_index).collect();
+        let mut used: BTreeSet<_> = kept
+            .iter()
+            .filter_map(|replica| replica.first()?.replica_index)
+            .collect();
         plan.creates.extend((kept.len()..wanted).map(|_| ReplicaCreate {
             group: index,
             index: Some(smallest_unused(&mut used)),
@@ -61,7 +64,9 @@ pub(super) fn plan(
             (!terminating(replica), ready, std::cmp::Reverse(index))
         });
         let surplus = kept.len() - wanted;
-        kept.iter().take(surplus).for_each(|replica| delete(plan, replica, WhyReplica::ScaleDown));
+        kept.iter()
+            .take(surplus)
+            .for_each(|replica| delete(plan, replica, WhyReplica::ScaleDown));
     }
 }
 
@@ -83,5 +88,8 @@ fn terminating(replica: &Replica) -> bool {
 
 fn delete(plan: &mut Plan, replica: &Replica, why: WhyReplica) {
     let going = replica.iter().filter(|pod| !pod.terminating).cloned();
-    plan.deletes.extend(going.map(|pod| PodDelete { pod, why: WhyDelete::Replica(why) }));
+    plan.deletes.extend(going.map(|pod| PodDelete {
+        pod,
+        why: WhyDelete::Replica(why),
+    }));
 }

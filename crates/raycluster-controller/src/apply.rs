@@ -1,0 +1,469 @@
+//! Carries out a plan.
+//!
+//! Answers of the API server go into the caches at once. A create whose answer was lost is settled before anything else
+//! is created for that cluster: the pod may exist. What failed is kept beside what was done, so that the status can say
+//! both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::{Api, Client};
+use ray_api::validate::ValidCluster;
+use ray_api::{conditions::reasons, labels};
+use ray_runtime::cache::Cache;
+use ray_runtime::object_key::ObjectKey;
+use ray_runtime::pod::{RayPod, SlimPod};
+use ray_runtime::random::{Random, suffix_of};
+use ray_runtime::service::{SlimService, WatchedService};
+use ray_runtime::store::Cached;
+use ray_runtime::write::Writes;
+
+use crate::build::{self, Context, HeadIdentity, ReplicaIdentity};
+use crate::error::Error;
+use crate::observe::Children;
+use crate::plan::{DeleteAll, Plan, PodDelete, ReplicaCreate, ServiceKind, WhyDelete};
+use crate::story::Story;
+
+/// What a plan is carried out with.
+pub struct Applier {
+    /// The API server.
+    pub client: Client,
+    /// Bound on writes.
+    pub writes: Writes,
+    /// Names of workers.
+    pub random: Arc<Random>,
+    /// Caches of the children.
+    pub children: Arc<Children>,
+    /// Pods whose create was not answered, by cluster.
+    pub unsettled: Unsettled,
+}
+
+/// Pods that may have been created, by cluster.
+#[derive(Debug, Default)]
+pub struct Unsettled(Mutex<BTreeMap<ObjectKey, BTreeSet<String>>>);
+
+/// The cluster that a plan is for.
+pub struct Target<'a> {
+    /// Its valid form.
+    pub cluster: &'a ValidCluster<'a>,
+    /// Settings of the process.
+    pub context: Context<'a>,
+    /// Hash of the spec.
+    pub spec_hash: &'a str,
+    /// Takes the events.
+    pub story: Story<'a>,
+}
+
+/// A pod that could not be created or deleted, with the reason of the condition `ReplicaFailure`.
+#[derive(Debug)]
+pub struct PodFailure {
+    /// Reason of the condition.
+    pub marker: &'static str,
+    /// What went wrong.
+    pub error: Error,
+}
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Pods that could not be created or deleted.
+    pub pod_failures: Vec<PodFailure>,
+    /// What else went wrong; nothing after it was attempted.
+    pub error: Option<Error>,
+}
+
+/// A pod about to be created.
+struct NewPod {
+    pod: Pod,
+    /// Name of its worker group; `None` for the head.
+    group: Option<String>,
+}
+
+impl Applier {
+    /// Carries out `plan`.
+    pub async fn apply(&self, target: &Target<'_>, plan: Plan) -> Applied {
+        let mut applied = Applied::default();
+        if let Err(error) = self.create_services(target, &plan.services).await {
+            applied.error = Some(error);
+            return applied;
+        }
+        if let Some(why) = plan.delete_all
+            && let Err(error) = self.delete_all(target, why).await
+        {
+            applied.pod_failures.push(PodFailure {
+                marker: reasons::FAILED_DELETE_ALL_PODS,
+                error,
+            });
+        }
+        for group in &plan.delete_groups {
+            if let Err(error) = self.delete_group(target, group).await {
+                applied.pod_failures.push(PodFailure {
+                    marker: reasons::FAILED_DELETE_WORKER_POD,
+                    error,
+                });
+            }
+        }
+        self.delete_pods(target, plan.deletes, &mut applied).await;
+        if !applied.pod_failures.is_empty() {
+            return applied;
+        }
+        let mut pods = Vec::new();
+        if plan.create_head {
+            pods.push(NewPod {
+                pod: head(target),
+                group: None,
+            });
+        }
+        for create in &plan.creates {
+            pods.extend(self.workers(target, create));
+        }
+        self.create_pods(target, pods, &mut applied).await;
+        applied
+    }
+
+    /// Finds out what became of creates that were not answered. Must precede a plan.
+    pub async fn settle(&self, key: &ObjectKey) -> Result<(), Error> {
+        for name in self.unsettled.of(key) {
+            let pod_key = ObjectKey::new(key.namespace.clone(), name.clone());
+            if self.children.pods.get(&pod_key).is_none() {
+                let found = self.writes.one(self.pod_api(&key.namespace).get_opt(&name)).await;
+                if let Some(pod) = found.map_err(|source| Error::ReadPod {
+                    name: name.clone(),
+                    source,
+                })? {
+                    self.children.pods.wrote(RayPod::from(pod));
+                }
+            }
+            self.unsettled.settled(key, &name);
+        }
+        Ok(())
+    }
+
+    async fn create_services(&self, target: &Target<'_>, kinds: &[ServiceKind]) -> Result<(), Error> {
+        let Target { cluster, context, .. } = target;
+        for kind in kinds {
+            match kind {
+                ServiceKind::Head => {
+                    let service = build::head_service(context, cluster);
+                    self.create_service(target, &service, &self.children.services, labels::CLUSTER)
+                        .await?;
+                }
+                ServiceKind::HeadlessWorkers => {
+                    let Some(service) = build::headless_worker_service(cluster) else {
+                        continue;
+                    };
+                    let key = labels::HEADLESS_WORKER_SERVICE;
+                    self.create_service(target, &service, &self.children.headless_services, key)
+                        .await?;
+                }
+                ServiceKind::Serve => {
+                    let service = build::serve_service(cluster);
+                    let service = service.map_err(|error| Error::NoServePort(error.to_string()))?;
+                    let key = labels::ORIGINATED_FROM_CR_NAME;
+                    self.create_service(target, &service, &self.children.serve_services, key)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates a Service that is found by its label `key`.
+    async fn create_service(
+        &self,
+        target: &Target<'_>,
+        service: &Service,
+        cache: &Cache<WatchedService>,
+        key: &str,
+    ) -> Result<(), Error> {
+        let name = service.metadata.name.clone().unwrap_or_default();
+        let api: Api<SlimService> = Api::namespaced(self.client.clone(), target.cluster.namespace);
+        let created = self.writes.one(create(&self.client, service)).await;
+        let created = match created {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                let existing = self.writes.one(api.get(&name)).await;
+                let existing = existing.map_err(|source| Error::ReadService {
+                    name: name.clone(),
+                    source,
+                })?;
+                let existing = WatchedService::labelled(existing, key);
+                if existing.controller_uid.as_deref() != Some(target.cluster.uid) {
+                    let error = Error::ForeignService { name: name.clone() };
+                    target.story.failed_to_create_service(&name, &error);
+                    return Err(error);
+                }
+                existing
+            }
+            Err(source) => {
+                let error = Error::CreateService {
+                    name: name.clone(),
+                    source,
+                };
+                target.story.failed_to_create_service(&name, &error);
+                return Err(error);
+            }
+            Ok(created) => {
+                target.story.created_service(&name);
+                WatchedService::labelled(created, key)
+            }
+        };
+        cache.wrote(created);
+        Ok(())
+    }
+
+    async fn delete_all(&self, target: &Target<'_>, why: DeleteAll) -> Result<(), Error> {
+        let selector = format!("{}={}", labels::CLUSTER, target.cluster.name);
+        let result = self.delete_collection(target.cluster.namespace, &selector).await;
+        let result = result.map_err(|source| Error::DeletePods { selector, source });
+        target.story.deleted_all(why, result.as_ref().err());
+        result
+    }
+
+    async fn delete_group(&self, target: &Target<'_>, group: &str) -> Result<(), Error> {
+        let selector = format!("{}={},{}={group}", labels::CLUSTER, target.cluster.name, labels::GROUP);
+        let result = self.delete_collection(target.cluster.namespace, &selector).await;
+        let result = result.map_err(|source| Error::DeletePods { selector, source });
+        target.story.deleted_group(group, result.as_ref().err());
+        result
+    }
+
+    async fn delete_collection(&self, namespace: &str, selector: &str) -> Result<(), kube::Error> {
+        let parameters = ListParams::default().labels(selector);
+        let api = self.pod_api(namespace);
+        let deleted = self
+            .writes
+            .one(api.delete_collection(&DeleteParams::default(), &parameters))
+            .await?;
+        for pod in deleted.left().into_iter().flatten() {
+            self.children.pods.wrote(RayPod::from(pod));
+        }
+        Ok(())
+    }
+
+    async fn delete_pods(&self, target: &Target<'_>, deletes: Vec<PodDelete>, applied: &mut Applied) {
+        let api = self.pod_api(target.cluster.namespace);
+        let written = self
+            .writes
+            .slow_start(deletes, async |delete: PodDelete| {
+                let PodDelete { pod, why } = delete;
+                // The UID keeps a late view from deleting a new pod of the same name.
+                let preconditions = Preconditions {
+                    uid: Some(pod.uid().to_owned()),
+                    resource_version: None,
+                };
+                let parameters = DeleteParams {
+                    preconditions: Some(preconditions),
+                    ..DeleteParams::default()
+                };
+                match api
+                    .delete(pod.name(), &parameters)
+                    .await
+                    .map(|answer| answer.left().map(RayPod::from))
+                {
+                    Ok(left) => {
+                        match left.filter(|left| left.terminating) {
+                            Some(left) => self.children.pods.wrote(left),
+                            None => self.children.pods.removed(&pod),
+                        }
+                        Ok((pod, why))
+                    }
+                    Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
+                        self.children.pods.removed(&pod);
+                        Ok((pod, why))
+                    }
+                    Err(source) => Err((
+                        pod.clone(),
+                        why,
+                        Error::DeletePod {
+                            name: pod.name().to_owned(),
+                            source,
+                        },
+                    )),
+                }
+            })
+            .await;
+        target.story.deleted_pods(&written.done);
+        for (pod, why, error) in written.failed {
+            target.story.failed_to_delete_pod(&pod, &why, &error);
+            let head = pod.node_type == ray_runtime::pod::NodeType::Head;
+            let marker = if head {
+                reasons::FAILED_DELETE_HEAD_POD
+            } else {
+                reasons::FAILED_DELETE_WORKER_POD
+            };
+            applied.pod_failures.push(PodFailure { marker, error });
+        }
+    }
+
+    async fn create_pods(&self, target: &Target<'_>, pods: Vec<NewPod>, applied: &mut Applied) {
+        let key = ObjectKey::new(target.cluster.namespace, target.cluster.name);
+        let written = self
+            .writes
+            .slow_start(pods, async |NewPod { pod, group }| {
+                let name = pod.metadata.name.clone().unwrap_or_default();
+                match self.create_pod(target.cluster, &key, &name, &pod).await {
+                    Ok(created) => Ok((created, group)),
+                    Err(error) => Err((group, error)),
+                }
+            })
+            .await;
+        let (heads, workers): (Vec<_>, Vec<_>) = written.done.into_iter().partition(|(_, group)| group.is_none());
+        for (name, _) in &heads {
+            target.story.created_head(name);
+        }
+        target
+            .story
+            .created_workers(&workers.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
+        for (group, error) in written.failed {
+            let marker = if group.is_none() {
+                target.story.failed_to_create_head(&error);
+                reasons::FAILED_CREATE_HEAD_POD
+            } else {
+                target.story.failed_to_create_worker(&error);
+                reasons::FAILED_CREATE_WORKER_POD
+            };
+            applied.pod_failures.push(PodFailure { marker, error });
+        }
+    }
+
+    async fn create_pod(
+        &self,
+        cluster: &ValidCluster<'_>,
+        key: &ObjectKey,
+        name: &str,
+        pod: &Pod,
+    ) -> Result<String, Error> {
+        let created = match create::<_, SlimPod>(&self.client, pod).await {
+            Ok(created) => RayPod::from(created),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                let existing = self.pod_api(cluster.namespace).get(name).await;
+                let existing = existing.map_err(|source| Error::ReadPod {
+                    name: name.to_owned(),
+                    source,
+                })?;
+                let existing = RayPod::from(existing);
+                if existing.controller_uid.as_deref() != Some(cluster.uid) {
+                    return Err(Error::ForeignPod { name: name.to_owned() });
+                }
+                existing
+            }
+            Err(source) => {
+                if !matches!(&source, kube::Error::Api(status) if status.code < 500) {
+                    self.unsettled.lost(key, name);
+                }
+                return Err(Error::CreatePod {
+                    name: name.to_owned(),
+                    source,
+                });
+            }
+        };
+        self.children.pods.wrote(created);
+        Ok(name.to_owned())
+    }
+
+    /// The pods of a new replica.
+    fn workers(&self, target: &Target<'_>, create: &ReplicaCreate) -> Vec<NewPod> {
+        let Some(group) = target.cluster.groups.get(create.group) else {
+            return Vec::new();
+        };
+        let name = create
+            .hosts
+            .map(|_| format!("{}-{}", group.spec.group_name, self.random.suffix()));
+        let hosts: Vec<_> = create
+            .hosts
+            .map_or_else(|| vec![None], |hosts| (0..hosts).map(Some).collect());
+        hosts
+            .into_iter()
+            .map(|host_index| {
+                let replica = ReplicaIdentity {
+                    index: create.index,
+                    name: name.clone(),
+                    host_index,
+                };
+                let suffix = self.random.suffix();
+                NewPod {
+                    pod: build::worker_pod(&target.context, target.cluster, group, &replica, &suffix),
+                    group: Some(group.spec.group_name.clone()),
+                }
+            })
+            .collect()
+    }
+
+    fn pod_api(&self, namespace: &str) -> Api<SlimPod> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+}
+
+/// Creates `object` and reads the answer as `Answer`, of which less is decoded.
+async fn create<K, Answer>(client: &Client, object: &K) -> Result<Answer, kube::Error>
+where
+    K: kube::Resource<DynamicType = ()> + serde::Serialize,
+    Answer: serde::de::DeserializeOwned,
+{
+    let url = K::url_path(&(), object.meta().namespace.as_deref());
+    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let request = kube::core::Request::new(url)
+        .create(&PostParams::default(), body)
+        .map_err(kube::Error::BuildRequest)?;
+    client.request(request).await
+}
+
+/// The head pod. Its name depends on the cluster alone, so that no stale view and no second replica can make two.
+fn head(target: &Target<'_>) -> Pod {
+    let suffix = suffix_of(fnv(target.cluster.uid.as_bytes()));
+    let identity = HeadIdentity {
+        suffix: &suffix,
+        spec_hash: target.spec_hash,
+    };
+    build::head_pod(&target.context, target.cluster, &identity)
+}
+
+/// FNV-1a, 64 bits.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+impl Unsettled {
+    fn lost(&self, cluster: &ObjectKey, pod: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(cluster.clone()).or_default().insert(pod.to_owned());
+    }
+
+    fn of(&self, cluster: &ObjectKey) -> Vec<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(cluster).into_iter().flatten().cloned().collect()
+    }
+
+    fn settled(&self, cluster: &ObjectKey, pod: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pods) = all.get_mut(cluster) {
+            pods.remove(pod);
+            if pods.is_empty() {
+                all.remove(cluster);
+            }
+        }
+    }
+
+    /// Forgets a cluster that is gone.
+    pub fn forget(&self, cluster: &ObjectKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
+    }
+}
+
+impl WhyDelete {
+    /// For the event of a multi-host replica.
+    #[must_use]
+    pub fn text(&self) -> &'static str {
+        use crate::plan::WhyReplica;
+        match self {
+            Self::Unhealthy | Self::Replica(WhyReplica::Unhealthy) => "a host is in a terminal state",
+            Self::AutoscalerRequest | Self::Replica(WhyReplica::AutoscalerRequest) => "autoscaler scale-down request",
+            Self::ScaleDown | Self::Replica(WhyReplica::ScaleDown) => "scaling down",
+            Self::Replica(WhyReplica::Incomplete) => "cleanup of incomplete multi-host group",
+        }
+    }
+}

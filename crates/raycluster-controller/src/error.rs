@@ -1,0 +1,125 @@
+//! Errors of a pass over a RayCluster.
+
+use ray_runtime::controller::Failure;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A Service was refused.
+    #[error("failed to create Service {name}: {source}")]
+    CreateService {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// A Service could not be read.
+    #[error("failed to read Service {name}: {source}")]
+    ReadService {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// Somebody else has a Service of that name.
+    #[error("Service {name} exists and does not belong to this RayCluster; delete or rename it")]
+    ForeignService {
+        /// Its name.
+        name: String,
+    },
+    /// The annotation asks for a serve Service, but the head has no port for it.
+    #[error("failed to build the serve Service: {0}")]
+    NoServePort(String),
+    /// A pod was refused.
+    #[error("failed to create Pod {name}: {source}")]
+    CreatePod {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// A pod could not be read.
+    #[error("failed to read Pod {name}: {source}")]
+    ReadPod {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// Somebody else has a pod of that name.
+    #[error("Pod {name} exists and does not belong to this RayCluster; delete or rename it")]
+    ForeignPod {
+        /// Its name.
+        name: String,
+    },
+    /// A pod could not be deleted.
+    #[error("failed to delete Pod {name}: {source}")]
+    DeletePod {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// Pods could not be deleted.
+    #[error("failed to delete Pods with labels {selector}: {source}")]
+    DeletePods {
+        /// Their labels.
+        selector: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The status could not be written.
+    #[error("failed to write the status: {source}")]
+    WriteStatus {
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The cluster is in a shape that only a person can mend.
+    #[error(transparent)]
+    Blocked(crate::plan::Blocked),
+    /// Conditions contradict each other.
+    #[error("the conditions RayClusterSuspending and RayClusterSuspended are both true")]
+    ContradictingStatus,
+}
+
+impl Error {
+    fn source_error(&self) -> Option<&kube::Error> {
+        match self {
+            Self::CreateService { source, .. }
+            | Self::ReadService { source, .. }
+            | Self::CreatePod { source, .. }
+            | Self::ReadPod { source, .. }
+            | Self::DeletePod { source, .. }
+            | Self::DeletePods { source, .. }
+            | Self::WriteStatus { source } => Some(source),
+            Self::ForeignService { .. }
+            | Self::NoServePort(_)
+            | Self::ForeignPod { .. }
+            | Self::Blocked(_)
+            | Self::ContradictingStatus => None,
+        }
+    }
+}
+
+impl Failure for Error {
+    fn category(&self) -> &'static str {
+        match self {
+            Self::CreateService { .. } => "create_service",
+            Self::ReadService { .. } => "read_service",
+            Self::ForeignService { .. } => "foreign_service",
+            Self::NoServePort(_) => "no_serve_port",
+            Self::CreatePod { .. } => "create_pod",
+            Self::ReadPod { .. } => "read_pod",
+            Self::ForeignPod { .. } => "foreign_pod",
+            Self::DeletePod { .. } => "delete_pod",
+            Self::DeletePods { .. } => "delete_pods",
+            Self::WriteStatus { .. } => "write_status",
+            Self::Blocked(_) => "blocked",
+            Self::ContradictingStatus => "contradicting_status",
+        }
+    }
+
+    fn conflict(&self) -> bool {
+        matches!(self.source_error(), Some(kube::Error::Api(status)) if status.is_conflict())
+    }
+}

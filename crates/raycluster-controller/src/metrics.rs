@@ -1,0 +1,107 @@
+//! The `kuberay_cluster_*` metrics, made from the cache when they are asked for: no series outlives its object.
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{GaugeVec, Opts, Registry};
+use ray_api::conditions::PROVISIONED;
+use ray_api::labels;
+use ray_api::v1::RayCluster;
+use ray_runtime::cache::Cache;
+use ray_runtime::entry::Entry;
+
+use crate::plan::condition;
+
+/// Registers the metrics over `clusters`.
+pub fn register(registry: &Registry, clusters: Arc<Cache<Entry<RayCluster>>>) -> prometheus::Result<()> {
+    registry.register(Box::new(Clusters {
+        clusters,
+        gauges: Gauges::new()?,
+    }))
+}
+
+struct Clusters {
+    clusters: Arc<Cache<Entry<RayCluster>>>,
+    gauges: Gauges,
+}
+
+struct Gauges {
+    info: GaugeVec,
+    provisioned: GaugeVec,
+    duration: GaugeVec,
+}
+
+impl Gauges {
+    fn new() -> prometheus::Result<Self> {
+        let gauge = |name, help, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);
+        Ok(Self {
+            info: gauge(
+                "kuberay_cluster_info",
+                "Metadata information about RayCluster custom resources",
+                &["name", "namespace", "uid", "owner_kind"],
+            )?,
+            provisioned: gauge(
+                "kuberay_cluster_condition_provisioned",
+                "Whether all pods of the RayCluster have been ready once",
+                &["name", "namespace", "uid", "condition"],
+            )?,
+            duration: gauge(
+                "kuberay_cluster_provisioned_duration_seconds",
+                "Seconds from the creation of the RayCluster until all its pods were ready",
+                &["name", "namespace", "uid"],
+            )?,
+        })
+    }
+
+    fn set(&self, cluster: &RayCluster) {
+        let meta = &cluster.metadata;
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let (name, namespace, uid) = (text(&meta.name), text(&meta.namespace), text(&meta.uid));
+        let owner = meta
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(labels::ORIGINATED_FROM_CRD));
+        let owner = owner.map_or("None", String::as_str);
+        self.info
+            .with_label_values(&[name.as_str(), &namespace, &uid, owner])
+            .set(1.0);
+        let provisioned =
+            condition(cluster.status.as_ref(), PROVISIONED).filter(|condition| condition.status == "True");
+        let value = if provisioned.is_some() { "true" } else { "false" };
+        self.provisioned
+            .with_label_values(&[name.as_str(), &namespace, &uid, value])
+            .set(1.0);
+        if let (Some(condition), Some(created)) = (provisioned, &meta.creation_timestamp) {
+            let took = condition.last_transition_time.0.duration_since(created.0);
+            self.duration
+                .with_label_values(&[name, namespace, uid])
+                .set(took.as_secs_f64());
+        }
+    }
+}
+
+impl Collector for Clusters {
+    fn desc(&self) -> Vec<&Desc> {
+        let Gauges {
+            info,
+            provisioned,
+            duration,
+        } = &self.gauges;
+        [info, provisioned, duration]
+            .into_iter()
+            .flat_map(Collector::desc)
+            .collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(gauges) = Gauges::new() else { return Vec::new() };
+        for entry in self.clusters.all() {
+            entry.readable().into_iter().for_each(|cluster| gauges.set(cluster));
+        }
+        [gauges.info, gauges.provisioned, gauges.duration]
+            .iter()
+            .flat_map(Collector::collect)
+            .collect()
+    }
+}

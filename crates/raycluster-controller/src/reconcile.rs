@@ -1,0 +1,167 @@
+//! One pass over a RayCluster: read, check, plan, act, say so.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ray_api::gates::Gate;
+use ray_api::v1::{RayCluster, RayClusterStatus};
+use ray_api::validate::{self, Group, ValidCluster, Violations};
+use ray_runtime::controller::{Pass, Reconcile};
+use ray_runtime::guard::Guarded;
+use ray_runtime::object_key::ObjectKey;
+
+use crate::RayClusterController;
+use crate::apply::{Applied, Target};
+use crate::build::Context;
+use crate::error::Error;
+use crate::plan::{Rules, ours, plan};
+use crate::status::{self, Facts};
+use crate::story::Story;
+
+/// Statuses that only count are written at most this often for a cluster.
+const PROGRESS: SignedDuration = SignedDuration::from_secs(1);
+
+impl Reconcile for RayClusterController {
+    type Error = Error;
+
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Pass, Error> {
+        let Some(entry) = self.clusters.get(key) else {
+            self.applier.unsettled.forget(key);
+            return Ok(Pass::skipped());
+        };
+        let object = match &entry.object {
+            Guarded::Readable(object) => object,
+            Guarded::Unreadable(_, reason) => {
+                tracing::warn!(reason, "the RayCluster cannot be read");
+                return Ok(Pass::skipped());
+            }
+        };
+        // Children of a cluster that is being deleted go by garbage collection.
+        if !ours(object) || object.metadata.deletion_timestamp.is_some() {
+            return Ok(Pass::skipped());
+        }
+        match validate::cluster(object, &self.gates) {
+            Ok(cluster) => self.pass(key, object, &cluster).await,
+            Err(violations) => self.refuse(object, &violations).await,
+        }
+    }
+}
+
+impl RayClusterController {
+    async fn pass(&self, key: &ObjectKey, object: &RayCluster, cluster: &ValidCluster<'_>) -> Result<Pass, Error> {
+        let story = Story::new(&self.recorder, object);
+        for warning in validate::cluster_warnings(object) {
+            let note = format!("RayCluster spec warning {key}: {}", warning.message);
+            story.invalid("InvalidRayClusterSpec", note);
+        }
+        self.applier.settle(key).await?;
+        let stored = object.status.as_ref();
+        let observed = self.applier.children.of(key);
+        let spec_hash = spec_hash(cluster, observed.heads().is_empty());
+        let rules = Rules {
+            switches: &self.switches,
+            gates: &self.gates,
+            spec_hash: &spec_hash,
+        };
+        let plan = plan(cluster, stored, &observed, rules);
+        let blocked = plan.blocked.clone();
+        let (applied, observed) = if plan.is_empty() {
+            (Applied::default(), observed)
+        } else {
+            let context = Context {
+                switches: &self.switches,
+                gates: &self.gates,
+                defaults: &self.defaults,
+            };
+            let target = Target {
+                cluster,
+                context,
+                spec_hash: &spec_hash,
+                story,
+            };
+            let applied = self.applier.apply(&target, plan).await;
+            (applied, self.applier.children.of(key))
+        };
+
+        let mut facts = Facts::of(cluster, stored, &observed);
+        facts.failed = applied.error.is_some() || !applied.pod_failures.is_empty() || blocked.is_some();
+        facts.replica_failure = applied
+            .pod_failures
+            .first()
+            .map(|failure| (failure.marker, failure.error.to_string()));
+        let now = self.clock.now();
+        let status = status::status(cluster, &facts, &self.gates, now);
+        let later = self.write_status(object, status, now).await?;
+        match applied
+            .error
+            .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error))
+        {
+            Some(error) => Err(error),
+            None => match blocked {
+                Some(blocked @ crate::plan::Blocked::HeadNotRestarted) => {
+                    tracing::debug!(%blocked, "waiting");
+                    Ok(Pass::waiting(self.requeue()))
+                }
+                Some(blocked) => Err(Error::Blocked(blocked)),
+                None => Ok(Pass::completed(later.or_else(|| self.requeue()))),
+            },
+        }
+    }
+
+    /// The spec breaks a rule: what runs is left alone, and the user is told what to mend.
+    async fn refuse(&self, object: &RayCluster, violations: &Violations) -> Result<Pass, Error> {
+        let (reason, part) = match violations.group() {
+            Group::Metadata => ("InvalidRayClusterMetadata", "metadata"),
+            Group::Spec => ("InvalidRayClusterSpec", "spec"),
+            Group::Status => ("InvalidRayClusterStatus", "status"),
+        };
+        let note = format!(
+            "The RayCluster {part} is invalid {}: {}",
+            ObjectKey::of(object),
+            violations.message()
+        );
+        Story::new(&self.recorder, object).invalid(reason, note);
+        if self.gates.enabled(Gate::RayClusterStatusConditions) {
+            let paths: Vec<_> = violations.all().iter().map(ToString::to_string).collect();
+            let now = self.clock.now();
+            let status = status::invalid(object.status.as_ref(), reason, &paths.join("; "), now);
+            self.write_status(object, status, now).await?;
+        }
+        Ok(Pass::waiting(None))
+    }
+
+    /// Writes the status unless it says nothing new. Returns the delay when it is put off.
+    async fn write_status(
+        &self,
+        object: &RayCluster,
+        status: RayClusterStatus,
+        now: Timestamp,
+    ) -> Result<Option<Duration>, Error> {
+        let stored = object.status.as_ref();
+        if status::same(stored, &status) {
+            return Ok(None);
+        }
+        let last = stored
+            .and_then(|stored| stored.last_update_time.as_ref())
+            .map(|time| time.0);
+        let wait = last.map_or(SignedDuration::ZERO, |last| PROGRESS - now.duration_since(last));
+        if status::only_progress(stored, &status) && wait.is_positive() && wait <= PROGRESS {
+            return Ok(Some(Duration::try_from(wait).unwrap_or_default()));
+        }
+        self.put_status(object, &status).await?;
+        Ok(None)
+    }
+
+    fn requeue(&self) -> Option<Duration> {
+        self.switches.cluster_requeue.map(|delay| self.random.jitter(delay))
+    }
+}
+
+/// Hash of the spec, when this pass needs it.
+fn spec_hash(cluster: &ValidCluster<'_>, creates_head: bool) -> String {
+    if creates_head || cluster.spec.upgrade_strategy.is_some() {
+        format!("{:p}", cluster)
+    } else {
+        String::new()
+    }
+}

@@ -1,0 +1,164 @@
+//! The conditions of a RayCluster: one function each.
+//!
+//! Traps: `RayClusterProvisioned` freezes once it is true, until a suspension has completed. `ReplicaFailure` is removed
+//! and not set to false. A condition's transition time changes with its status alone.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use ray_api::conditions::{HEAD_POD_READY, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, reasons};
+use ray_runtime::pod::RayPod;
+
+use super::{Facts, all_running};
+use crate::suspension::Suspension;
+
+/// Sets every condition of `conditions` as the facts demand.
+pub fn set_all(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
+    let suspension = Suspension::of(facts.stored);
+    replica_failure(conditions, facts, now);
+    head_pod_ready(conditions, facts, now);
+    provisioned(conditions, facts, suspension, now);
+    suspend(conditions, facts, suspension, now);
+}
+
+/// Sets one condition; its place in the list stays.
+pub fn set(conditions: &mut Vec<Condition>, now: Timestamp, type_: &str, status: bool, reason: &str, message: &str) {
+    set_text(
+        conditions,
+        now,
+        type_,
+        if status { "True" } else { "False" },
+        reason,
+        message,
+    );
+}
+
+fn set_text(conditions: &mut Vec<Condition>, now: Timestamp, type_: &str, status: &str, reason: &str, message: &str) {
+    let new = Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: cut(message),
+        last_transition_time: Time(now),
+        observed_generation: None,
+    };
+    match conditions.iter_mut().find(|condition| condition.type_ == type_) {
+        Some(old) => {
+            let last_transition_time = if old.status == new.status {
+                old.last_transition_time.clone()
+            } else {
+                new.last_transition_time
+            };
+            *old = Condition {
+                last_transition_time,
+                ..new
+            };
+        }
+        None => conditions.push(new),
+    }
+}
+
+/// Kubernetes takes messages of up to 32,768 bytes; a list of refusals can be longer.
+fn cut(message: &str) -> String {
+    const LONGEST: usize = 4096;
+    message.chars().take(LONGEST).collect()
+}
+
+fn replica_failure(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
+    match (&facts.replica_failure, facts.failed) {
+        (Some((reason, message)), _) => set(conditions, now, REPLICA_FAILURE, true, reason, message),
+        (None, false) => conditions.retain(|condition| condition.type_ != REPLICA_FAILURE),
+        (None, true) => {}
+    }
+}
+
+fn head_pod_ready(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
+    let (status, reason, message) = match facts.head.as_deref() {
+        None => (
+            "False".to_owned(),
+            reasons::HEAD_POD_NOT_FOUND.to_owned(),
+            "Head Pod not found".to_owned(),
+        ),
+        Some(head) => readiness(head),
+    };
+    set_text(conditions, now, HEAD_POD_READY, &status, &reason, &message);
+}
+
+/// The pod's own `Ready` condition, with the trouble of the first container that has one.
+fn readiness(pod: &RayPod) -> (String, String, String) {
+    let Some(ready) = &pod.ready else {
+        // Nothing has looked at the pod yet, or it cannot be scheduled.
+        let (reason, message) = match &pod.held_back {
+            Some(trouble) if !trouble.reason.is_empty() => (trouble.reason.clone(), trouble.message.clone()),
+            _ => (reasons::UNKNOWN.to_owned(), String::new()),
+        };
+        return ("False".to_owned(), reason, message);
+    };
+    let mut reason = match ready.reason.as_str() {
+        "" if ready.status == "True" => reasons::HEAD_POD_RUNNING_AND_READY.to_owned(),
+        "" => reasons::UNKNOWN.to_owned(),
+        reason => reason.to_owned(),
+    };
+    let mut message = ready.message.clone();
+    if reason == reasons::CONTAINERS_NOT_READY
+        && let Some(stopped) = pod.first_stopped.as_ref().filter(|stopped| !stopped.reason.is_empty())
+    {
+        reason.clone_from(&stopped.reason);
+        let joint = if message.is_empty() { "" } else { "; " };
+        message = format!("{message}{joint}{}: {}", stopped.container, stopped.message);
+    }
+    (ready.status.clone(), reason, message)
+}
+
+fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: Suspension, now: Timestamp) {
+    let done = conditions
+        .iter()
+        .any(|condition| condition.type_ == PROVISIONED && condition.status == "True");
+    if done || suspension == Suspension::Suspended {
+        return;
+    }
+    if all_running(facts.pods) {
+        let message = "All Ray Pods are ready for the first time";
+        set(
+            conditions,
+            now,
+            PROVISIONED,
+            true,
+            reasons::ALL_PODS_READY_FIRST_TIME,
+            message,
+        );
+    } else {
+        let mut message = "RayCluster Pods are being provisioned for first time".to_owned();
+        if let Some((pod, trouble)) = facts.pods.iter().find_map(|pod| Some((pod, pod.held_back.as_ref()?))) {
+            message = format!("{message}; Pod {}: {}: {}", pod.name(), trouble.reason, trouble.message);
+        }
+        set(
+            conditions,
+            now,
+            PROVISIONED,
+            false,
+            reasons::PODS_PROVISIONING,
+            &message,
+        );
+    }
+}
+
+fn suspend(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: Suspension, now: Timestamp) {
+    let mut pair = |suspended: Option<bool>, suspending: Option<bool>| {
+        for (type_, status) in [(SUSPENDED, suspended), (SUSPENDING, suspending)] {
+            if let Some(status) = status {
+                set(conditions, now, type_, status, type_, "");
+            }
+        }
+    };
+    match suspension {
+        Suspension::None => pair(Some(false), Some(facts.suspend == Some(true))),
+        Suspension::Suspending if facts.pods.is_empty() => {
+            pair(Some(true), Some(false));
+            let message = "RayCluster has been suspended";
+            set(conditions, now, PROVISIONED, false, reasons::PODS_PROVISIONING, message);
+        }
+        // Only an explicit `false` resumes: an absent field leaves the cluster suspended.
+        Suspension::Suspended if facts.suspend == Some(false) => pair(Some(false), None),
+        Suspension::Suspending | Suspension::Suspended => {}
+    }
+}

@@ -1,0 +1,117 @@
+//! What the wanted pods ask for in sum, in Kubernetes' own text.
+//!
+//! A pod asks for the sum of its template's containers; a container for its requests, and for its limits where it has no
+//! request. Replicas count as written, not within their bounds; suspended groups do not count.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
+use ray_api::quantity::Quantity;
+use ray_api::v1::RayClusterSpec;
+
+use crate::build::is_gpu;
+
+/// Amounts by resource name.
+pub type Resources = BTreeMap<String, Quantity>;
+
+/// Sum over the head and all groups.
+pub fn desired(spec: &RayClusterSpec) -> Resources {
+    let mut sum = of_pod(&spec.head_group_spec.template);
+    for group in spec.worker_groups().iter().filter(|group| !group.suspended()) {
+        let pods = i64::from(group.hosts()) * i64::from(group.replicas.unwrap_or(0));
+        for (name, amount) in of_pod(&group.template) {
+            add(&mut sum, name, &(amount * pods));
+        }
+    }
+    sum
+}
+
+/// The amount of one resource, zero when nothing asks for it.
+pub fn amount(resources: &Resources, name: &str) -> Text {
+    Text(resources.get(name).map_or_else(|| "0".to_owned(), ToString::to_string))
+}
+
+/// The sum over all kinds of GPU.
+pub fn gpus(resources: &Resources) -> Text {
+    let mut sum = Quantity::from_integer(0);
+    for (_, amount) in resources.iter().filter(|(name, _)| is_gpu(name)) {
+        sum += amount;
+    }
+    Text(sum.to_string())
+}
+
+fn of_pod(template: &PodTemplateSpec) -> Resources {
+    let mut sum = Resources::new();
+    for container in template.spec.iter().flat_map(|spec| &spec.containers) {
+        let Some(resources) = &container.resources else {
+            continue;
+        };
+        let mut asked = resources.limits.clone().unwrap_or_default();
+        asked.extend(resources.requests.clone().unwrap_or_default());
+        for (name, text) in asked {
+            // The API server has parsed it already.
+            if let Ok(amount) = Quantity::try_from(&text) {
+                add(&mut sum, name, &amount);
+            }
+        }
+    }
+    sum
+}
+
+fn add(sum: &mut Resources, name: String, amount: &Quantity) {
+    sum.entry(name)
+        .and_modify(|sum| *sum += amount)
+        .or_insert_with(|| amount.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    type Group = (i32, i32, &'static str, &'static str);
+
+    fn spec(groups: &[Group]) -> RayClusterSpec {
+        let mut text = String::from(
+            "headGroupSpec: {template: {spec: {containers: [{name: h, resources: {requests: {cpu: 1, memory: 100Mi}}}]}}}\nworkerGroupSpecs:\n",
+        );
+        for (replicas, hosts, cpu, memory) in groups {
+            text.push_str(&format!(
+                "- {{groupName: g, replicas: {replicas}, numOfHosts: {hosts}, template: {{spec: {{containers: [{{name: w, resources: {{requests: {{cpu: {cpu}, memory: {memory}}}}}}}]}}}}}}\n",
+            ));
+        }
+        serde_saphyr::from_str(&text).unwrap()
+    }
+
+    #[rstest]
+    #[case::head_alone(&[], "1", "100Mi")]
+    #[case::hosts_multiply(&[(4, 2, "1", "200Mi")], "9", "1700Mi")]
+    #[case::two_groups(&[(2, 2, "2", "100Mi"), (3, 1, "1", "200Mi")], "12", "1100Mi")]
+    #[case::many(&[(i32::MAX, 1, "1", "0")], "2147483648", "100Mi")]
+    fn sums(#[case] groups: &[Group], #[case] cpu: &str, #[case] memory: &str) {
+        let desired = desired(&spec(groups));
+        assert_eq!(
+            (
+                amount(&desired, "cpu").0.as_str(),
+                amount(&desired, "memory").0.as_str()
+            ),
+            (cpu, memory)
+        );
+        assert_eq!(amount(&desired, "google.com/tpu").0, "0");
+    }
+
+    #[test]
+    fn limits_stand_in_for_requests_and_all_gpus_count() {
+        let spec: RayClusterSpec = serde_saphyr::from_str(
+            "headGroupSpec:\n  template:\n    spec:\n      containers:\n      - name: h\n        resources:\n          requests: {cpu: 1}\n          limits: {cpu: 2, memory: 200Mi, nvidia.com/gpu: 3, nvidia.com/mig-1g.10gb: 2, foo.bar/gpu: 2, google.com/tpu: 4}\n",
+        )
+        .unwrap();
+        let desired = desired(&spec);
+        assert_eq!(amount(&desired, "cpu").0, "1");
+        assert_eq!(amount(&desired, "memory").0, "200Mi");
+        assert_eq!(gpus(&desired).0, "7");
+        assert_eq!(amount(&desired, "google.com/tpu").0, "4");
+    }
+}

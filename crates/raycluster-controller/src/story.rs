@@ -1,0 +1,215 @@
+//! The events of a RayCluster: what `kubectl describe` tells of it.
+
+use std::sync::Arc;
+
+use ray_api::v1::RayCluster;
+use ray_runtime::event::{Event, EventType, Recorder, regarding};
+use ray_runtime::pod::{NodeType, RayPod};
+
+use crate::error::Error;
+use crate::plan::{DeleteAll, WhyDelete};
+
+/// Tells of one cluster.
+#[derive(Clone, Copy)]
+pub struct Story<'a> {
+    recorder: &'a Recorder,
+    object: &'a RayCluster,
+}
+
+const CREATE: &str = "Create";
+const DELETE: &str = "Delete";
+const VALIDATE: &str = "Validate";
+
+impl<'a> Story<'a> {
+    /// Tells of `object`.
+    #[must_use]
+    pub fn new(recorder: &'a Recorder, object: &'a RayCluster) -> Self {
+        Self { recorder, object }
+    }
+
+    /// The object breaks a rule.
+    pub fn invalid(&self, reason: &'static str, note: String) {
+        self.warn(reason, VALIDATE, note);
+    }
+
+    /// A Service exists now.
+    pub fn created_service(&self, name: &str) {
+        self.tell("CreatedService", CREATE, format!("Created service {}", self.path(name)));
+    }
+
+    /// A Service was refused.
+    pub fn failed_to_create_service(&self, name: &str, error: &Error) {
+        self.warn(
+            "FailedToCreateService",
+            CREATE,
+            format!("Failed creating service {}, {error}", self.path(name)),
+        );
+    }
+
+    /// The head pod exists now.
+    pub fn created_head(&self, name: &str) {
+        self.tell(
+            "CreatedHeadPod",
+            CREATE,
+            format!("Created head Pod {}", self.path(name)),
+        );
+    }
+
+    /// The head pod was refused.
+    pub fn failed_to_create_head(&self, error: &Error) {
+        self.warn(
+            "FailedToCreateHeadPod",
+            CREATE,
+            format!("Failed to create head Pod {}, {error}", self.path("")),
+        );
+    }
+
+    /// Workers exist now: one event for all of them.
+    pub fn created_workers(&self, names: &[String]) {
+        let note = match names {
+            [] => return,
+            [name] => format!("Created worker Pod {}", self.path(name)),
+            names => {
+                let paths: Vec<_> = names.iter().map(|name| self.path(name)).collect();
+                format!("Created {} worker Pods {}", names.len(), paths.join(", "))
+            }
+        };
+        self.tell("CreatedWorkerPod", CREATE, note);
+    }
+
+    /// A worker was refused.
+    pub fn failed_to_create_worker(&self, error: &Error) {
+        let cluster = self.path(self.object.metadata.name.as_deref().unwrap_or_default());
+        let note = format!("Failed to create worker Pod for the cluster {cluster}, {error}");
+        self.warn("FailedToCreateWorkerPod", CREATE, note);
+    }
+
+    /// Pods are being deleted one by one.
+    pub fn deleted_pods(&self, pods: &[(Arc<RayPod>, WhyDelete)]) {
+        for (pod, why) in pods {
+            let (reason, kind) = match pod.node_type {
+                NodeType::Head => ("DeletedHeadPod", "head"),
+                NodeType::Worker | NodeType::Other => ("DeletedWorkerPod", "worker"),
+            };
+            let path = self.path(pod.name());
+            let note = match why {
+                WhyDelete::Unhealthy => format!("Deleted {kind} Pod {path}; {}", condition_of(pod)),
+                WhyDelete::AutoscalerRequest => format!("Deleted pod {path}"),
+                WhyDelete::ScaleDown => format!("Deleted Pod {path}"),
+                WhyDelete::Replica(_) => {
+                    format!("Deleted worker Pod {path} for group {}: {}", pod.group, why.text())
+                }
+            };
+            self.tell(reason, DELETE, note);
+        }
+    }
+
+    /// A pod could not be deleted.
+    pub fn failed_to_delete_pod(&self, pod: &RayPod, why: &WhyDelete, error: &Error) {
+        let (reason, kind) = match pod.node_type {
+            NodeType::Head => ("FailedToDeleteHeadPod", "head"),
+            NodeType::Worker | NodeType::Other => ("FailedToDeleteWorkerPod", "worker"),
+        };
+        let path = self.path(pod.name());
+        let note = match why {
+            WhyDelete::Unhealthy => format!("Failed deleting {kind} Pod {path}; {}, {error}", condition_of(pod)),
+            WhyDelete::AutoscalerRequest => format!("Failed deleting pod {path}, {error}"),
+            WhyDelete::ScaleDown => format!("Failed deleting Pod {path}, {error}"),
+            WhyDelete::Replica(_) => {
+                format!(
+                    "Failed deleting worker Pod {path} for group {}; {}, {error}",
+                    pod.group,
+                    condition_of(pod)
+                )
+            }
+        };
+        self.warn(reason, DELETE, note);
+    }
+
+    /// All pods are being deleted, or could not be.
+    pub fn deleted_all(&self, why: DeleteAll, error: Option<&Error>) {
+        let cluster = self.path(self.object.metadata.name.as_deref().unwrap_or_default());
+        match (why, error) {
+            (DeleteAll::Suspension, None) => {
+                self.tell(
+                    "DeletedPod",
+                    DELETE,
+                    format!("Deleted Pods for RayCluster {cluster} due to suspension"),
+                );
+            }
+            (DeleteAll::Recreate, None) => {
+                let note = format!(
+                    "Deleted all Pods for RayCluster {cluster} due to spec change with Recreate upgradeStrategy"
+                );
+                self.tell("DeletedPod", DELETE, note);
+            }
+            (DeleteAll::Suspension, Some(error)) => {
+                let note = format!("Failed deleting Pods due to suspension for RayCluster {cluster}, {error}");
+                self.warn("FailedToDeletePodCollection", DELETE, note);
+            }
+            (DeleteAll::Recreate, Some(error)) => {
+                let note = format!(
+                    "Failed deleting Pods due to spec change with Recreate upgradeStrategy for RayCluster {cluster}, {error}"
+                );
+                self.warn("FailedToDeletePodCollection", DELETE, note);
+            }
+        }
+    }
+
+    /// The pods of a suspended group are being deleted, or could not be.
+    pub fn deleted_group(&self, group: &str, error: Option<&Error>) {
+        let cluster = self.path(self.object.metadata.name.as_deref().unwrap_or_default());
+        match error {
+            None => {
+                let note = format!("Deleted all pods for suspended worker group {group} in RayCluster {cluster}");
+                self.tell("DeletedWorkerPod", DELETE, note);
+            }
+            Some(error) => {
+                let note =
+                    format!("Failed deleting worker Pods for suspended group {group} in RayCluster {cluster}, {error}");
+                self.warn("FailedToDeleteWorkerPodCollection", DELETE, note);
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!(
+            "{}/{name}",
+            self.object.metadata.namespace.as_deref().unwrap_or_default()
+        )
+    }
+
+    fn tell(&self, reason: &'static str, action: &'static str, note: String) {
+        self.publish(EventType::Normal, reason, action, note);
+    }
+
+    fn warn(&self, reason: &'static str, action: &'static str, note: String) {
+        self.publish(EventType::Warning, reason, action, note);
+    }
+
+    fn publish(&self, type_: EventType, reason: &'static str, action: &'static str, note: String) {
+        self.recorder.publish(Event {
+            regarding: regarding(self.object),
+            type_,
+            reason,
+            action,
+            note,
+        });
+    }
+}
+
+/// The state in which a pod was deleted.
+fn condition_of(pod: &RayPod) -> String {
+    let terminated = pod.ray_container_terminated.as_ref().map_or_else(
+        || "none".to_owned(),
+        |trouble| match (trouble.reason.as_str(), trouble.message.as_str()) {
+            (reason, "") => reason.to_owned(),
+            (reason, message) => format!("{reason}: {message}"),
+        },
+    );
+    format!(
+        "Pod status: {}; Pod restart policy: {}; Ray container terminated status: {terminated}",
+        pod.phase.as_str(),
+        pod.restart_policy
+    )
+}
