@@ -99,8 +99,7 @@ free_port() {
 
 # apiserver_down: stops it and removes what it made, but for the logs.
 apiserver_down() {
-	stop kwok kube-scheduler kube-controller-manager kube-apiserver
-	stop etcd
+	stop kwok kube-scheduler kube-controller-manager kube-apiserver etcd
 	rm -rf "$RUN" "$STATE"/{etcd,pki} "$STATE/audit-policy.yaml" "$STATE"/{*.,}kubeconfig
 	say "stopped; logs stay in $LOGS"
 }

@@ -94,8 +94,7 @@ cluster_down() {
 	stop kwok coredns
 	node_down
 	say "stopping the control plane"
-	stop kube-scheduler kube-controller-manager kube-apiserver
-	stop etcd
+	stop kube-scheduler kube-controller-manager kube-apiserver etcd
 	network_down
 	remove_cgroups
 	remove_state

@@ -121,9 +121,23 @@ start_kubelet() {
 	# A pod with dnsPolicy Default cannot use a resolver on the machine's loopback.
 	echo "nameserver $DNS_SERVICE_ADDRESS" >"$STATE/resolv.conf"
 	write_kubelet_config >"$STATE/kubelet.yaml"
+	make_cgroups
 	start_in_node kubelet "$BIN/kubelet" --config="$STATE/kubelet.yaml" --kubeconfig="$STATE/kubelet.kubeconfig" \
 		--hostname-override="$NODE_NAME" --node-ip="$NODE_ADDRESS" \
 		--root-dir="$STATE/kubelet" --cert-dir="$STATE/kubelet/pki"
+}
+
+# make_cgroups: the parent of all, in the one hierarchy of version 2 or in each
+# of version 1. The kubelet wants it to exist.
+make_cgroups() {
+	local hierarchy
+	if [[ -f /sys/fs/cgroup/cgroup.controllers ]]; then
+		mkdir -p "/sys/fs/cgroup/$MARK"
+		return
+	fi
+	while read -r _ hierarchy _; do
+		[[ $hierarchy != /sys/fs/cgroup/* ]] || mkdir -p "$hierarchy/$MARK"
+	done < <(grep -E '^[^ ]+ [^ ]+ cgroup ' /proc/mounts)
 }
 
 write_kubelet_config() {
@@ -146,11 +160,10 @@ write_kubelet_config() {
 		maxPods: 250
 		serializeImagePulls: false
 		makeIPTablesUtilChains: false
-		# cgroups: all of ours below one of our own, without a tree for each class of pod.
+		# All of our cgroups are below one of our own.
 		cgroupDriver: cgroupfs
 		cgroupRoot: /$MARK
-		cgroupsPerQOS: false
-		enforceNodeAllocatable: []
+		enforceNodeAllocatable: [none]
 		failCgroupV1: false
 		failSwapOn: false
 		oomScoreAdj: 0

@@ -49,16 +49,13 @@ is_running() {
 	pid_of "$1" >/dev/null
 }
 
-# stop NAME...: all at once; killed when they do not end within ten seconds.
+# stop NAME...: at once, for what they would save when asked to end is thrown away.
 stop() {
-	local name pid deadline=$((SECONDS + 10))
-	for name in "$@"; do
-		pid=$(pid_of "$name") && kill -TERM "$pid" 2>/dev/null
-	done
+	local name pid
 	for name in "$@"; do
 		while pid=$(pid_of "$name"); do
-			((SECONDS < deadline)) || kill -KILL "$pid" 2>/dev/null || true
-			sleep 0.05
+			kill -KILL "$pid" 2>/dev/null || true
+			sleep 0.02
 		done
 		rm -f "$RUN/$name.pid"
 	done

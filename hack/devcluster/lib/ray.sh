@@ -28,9 +28,7 @@ ray_image_command() {
 	local work
 	work=$(mktemp -d)
 	on_exit rm -rf "$work"
-	ray_config >"$work/config"
-	describe "$names" "$work" "$work/config" "$base" "$ray" "$trust"
-	rm "$work/config"
+	describe "$names" "$work" <(ray_config) "$base" "$ray" "$trust"
 	load_archive "$(<"$work/manifest.json")" archive "$work"
 	say "Ray $RAY_VERSION is loaded: ${names//,/ }"
 }
@@ -115,12 +113,15 @@ build_ray() {
 	rm -rf "$root"
 }
 
-# in_root ROOT COMMAND...: with /proc, which is gone again after.
+# in_root ROOT COMMAND...: with /proc and /dev/shm, which are gone again after.
 in_root() {
 	local root=$1
 	shift
 	# shellcheck disable=SC2016  # expanded by the inner shell
-	unshare --mount bash -ec 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"' "$root" "$@"
+	unshare --mount bash -ec '
+		mount -t proc proc "$0/proc"
+		mkdir -p "$0/dev/shm" && mount -t tmpfs tmpfs "$0/dev/shm"
+		exec chroot "$0" "$@"' "$root" "$@"
 }
 
 # compile_python ROOT DIRECTORY...: compiled files record the time of their
