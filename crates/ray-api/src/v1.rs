@@ -3,6 +3,9 @@
 //! Each struct mirrors what the API server stores. Defaults are those of the schema and are written by the API server,
 //! so a missing field stays `None` here: whoever reads a field decides what absence means. Fields whose schema has no
 //! enum are open (`Unknown(String)`), since one value from a newer client must not make an object unreadable.
+//!
+//! An object without `spec` is admitted too. It decodes to the default spec, which validation then refuses: this is what
+//! `serde(default)` on the kinds is for. The derive macro takes no serde attribute for them, hence the `cfg_attr`.
 
 pub mod cluster;
 pub mod cluster_status;

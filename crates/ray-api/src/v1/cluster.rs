@@ -22,6 +22,7 @@ use super::cluster_status::RayClusterStatus;
     namespaced,
     category = "all",
     status = "RayClusterStatus",
+    attr = "cfg_attr(all(), serde(default))",
     derive = "Default",
     derive = "PartialEq",
     printcolumn = r#"{"name":"desired workers","type":"integer","jsonPath":".status.desiredWorkerReplicas"}"#,

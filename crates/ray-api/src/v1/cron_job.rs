@@ -16,6 +16,7 @@ use super::job::RayJobSpec;
     namespaced,
     category = "all",
     status = "RayCronJobStatus",
+    attr = "cfg_attr(all(), serde(default))",
     derive = "Default",
     derive = "PartialEq",
     printcolumn = r#"{"name":"schedule","type":"string","jsonPath":".spec.schedule"}"#,

@@ -21,6 +21,7 @@ use super::cluster_status::RayClusterStatus;
     namespaced,
     category = "all",
     status = "RayJobStatus",
+    attr = "cfg_attr(all(), serde(default))",
     derive = "Default",
     derive = "PartialEq",
     printcolumn = r#"{"name":"job status","type":"string","jsonPath":".status.jobStatus"}"#,

@@ -20,6 +20,7 @@ use super::cluster_status::RayClusterStatus;
     namespaced,
     category = "all",
     status = "RayServiceStatuses",
+    attr = "cfg_attr(all(), serde(default))",
     derive = "Default",
     derive = "PartialEq",
     printcolumn = r#"{"name":"service status","type":"string","jsonPath":".status.serviceStatus"}"#,
