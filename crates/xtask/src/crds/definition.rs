@@ -55,7 +55,7 @@ impl Kind {
         let current = self.version()?;
         let mut versions = vec![current.clone()];
         versions.extend(v1alpha1::version(kind, &current)?);
-        let value = json!({
+        let mut value = json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
             "metadata": { "name": format!("{plural}.{}", v1::GROUP) },
@@ -72,6 +72,7 @@ impl Kind {
                 "versions": versions,
             },
         });
+        value.sort_all_objects(); // serde_json may keep the order of insertion, by a feature of another crate
         Ok(Crd {
             plural: plural.to_owned(),
             value,

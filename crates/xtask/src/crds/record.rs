@@ -43,7 +43,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The CRDs of the group in a directory, by kind, without descriptions.
+/// The CRDs in a directory, by kind.
 fn read(directory: &Path) -> anyhow::Result<BTreeMap<String, Value>> {
     let mut crds = BTreeMap::new();
     for entry in fs::read_dir(directory).with_context(|| format!("failed to read {}", directory.display()))? {

@@ -1,18 +1,16 @@
-//! YAML of the CRDs, in one fixed style: plain lines, no folding, keys sorted.
+//! YAML of the CRDs, in one fixed style: plain lines, no folding.
 
 use anyhow::Context;
 use serde_json::Value;
 
-/// A value as YAML. The order of the output does not depend on how the value was put together.
+/// A value as YAML.
 pub fn emit(value: &Value) -> anyhow::Result<String> {
-    let mut sorted = value.clone();
-    sorted.sort_all_objects();
     let options = serde_saphyr::ser_options! {
         prefer_block_scalars: false,
         compact_list_indent: true,
     };
     let mut text = String::new();
-    serde_saphyr::to_fmt_writer_with_options(&mut text, &sorted, options).context("failed to write YAML")?;
+    serde_saphyr::to_fmt_writer_with_options(&mut text, value, options).context("failed to write YAML")?;
     Ok(text)
 }
 
