@@ -21,6 +21,7 @@ tools_up() {
 	mkdir -p "$CACHE" || fail "cannot write to the cache $CACHE" "set DEVCLUSTER_CACHE"
 	lock "$CACHE/lock"
 	if [[ ! -x $BIN/hyperkube ]]; then
+		rm -rf "$CACHE"/tools/*.part
 		check_disk "$CACHE" 6
 		find_go
 		long_step "$CACHE/log/build.log" \
@@ -71,7 +72,6 @@ fetch_go() {
 # build_tools: into a directory of its own that gets its name when complete.
 build_tools() {
 	local part=$BIN.part program
-	rm -rf "$part"
 	mkdir -p "$part"
 	export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOWORK=off GOOS=linux GOARCH=$ARCHITECTURE
 	# One call for all that shares the Kubernetes libraries.

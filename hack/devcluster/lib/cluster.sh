@@ -105,7 +105,7 @@ cluster_down() {
 # remove_cgroups: the kernel keeps the empty ones of ended containers.
 remove_cgroups() {
 	local group
-	for group in /sys/fs/cgroup/"$MARK" /sys/fs/cgroup/*/"$MARK"; do
+	for group in /sys/fs/cgroup/{,*/}"$MARK"; do
 		[[ ! -d $group ]] || find "$group" -depth -type d -exec rmdir {} + || true
 	done
 }
@@ -148,12 +148,14 @@ prove_nothing_left() {
 	((processes + mounts + links + groups == 0)) || fail "not everything could be removed"
 }
 
+# cluster_status: exits with 0 when it is ready, 1 when not, 3 when it is down.
 cluster_status() {
+	check_root status
 	cluster_instance
 	local name pid
 	if [[ ! -e $STATE/kubeconfig ]]; then
 		echo "the cluster is down"
-		return 3
+		exit 3
 	fi
 	BIN=$(<"$STATE/bin")
 	echo "Kubernetes $KUBERNETES_VERSION, etcd $ETCD_VERSION, CoreDNS $COREDNS_VERSION, $(containerd --version | cut -d ' ' -f 1,3)"
@@ -173,7 +175,7 @@ cluster_status() {
 	echo "programs:   $BIN"
 	echo "audit log:  $LOGS/audit.log"
 	echo "logs:       $LOGS"
-	cluster_is_ready || { echo "the cluster is not ready"; return 1; }
+	cluster_is_ready || { echo "the cluster is not ready"; exit 1; }
 }
 
 # memory_of PID: in megabytes, with its only child (nsenter has one).

@@ -130,14 +130,25 @@ start_kubelet() {
 # make_cgroups: the parent of all, in the one hierarchy of version 2 or in each
 # of version 1. The kubelet wants it to exist.
 make_cgroups() {
-	local hierarchy
+	local hierarchy file
+	while read -r hierarchy; do
+		mkdir -p "$hierarchy/$MARK"
+	done < <(cgroup_hierarchies)
+	# All pods together weigh as much as ten processes of a busy machine: Ray gives
+	# up when it starts too slowly.
+	for file in /sys/fs/cgroup/{,*/}"$MARK"/cpu.shares; do
+		[[ ! -e $file ]] || echo 10240 >"$file"
+	done
+	file=/sys/fs/cgroup/$MARK/cpu.weight
+	[[ ! -e $file ]] || echo 1000 >"$file"
+}
+
+cgroup_hierarchies() {
 	if [[ -f /sys/fs/cgroup/cgroup.controllers ]]; then
-		mkdir -p "/sys/fs/cgroup/$MARK"
-		return
+		echo /sys/fs/cgroup
+	else
+		awk '$3 == "cgroup" { print $2 }' /proc/mounts
 	fi
-	while read -r _ hierarchy _; do
-		[[ $hierarchy != /sys/fs/cgroup/* ]] || mkdir -p "$hierarchy/$MARK"
-	done < <(grep -E '^[^ ]+ [^ ]+ cgroup ' /proc/mounts)
 }
 
 write_kubelet_config() {

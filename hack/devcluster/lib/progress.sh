@@ -8,6 +8,8 @@ say() {
 # fail MESSAGE [WHAT-TO-DO...]: ends the command.
 fail() {
 	say "error: $1"
+	trap - ERR
+	STOPPED_AT=''
 	shift
 	local hint
 	for hint in "$@"; do
@@ -24,16 +26,18 @@ on_exit() {
 
 run_on_exit() {
 	local status=$? command
-	trap - EXIT
+	trap - EXIT ERR
+	[[ $status == 0 || -z $STOPPED_AT ]] || say "error: stopped with status $status at $STOPPED_AT"
 	for command in "${ON_EXIT[@]}"; do
 		eval "$command" || true
 	done
 	exit "$status"
 }
 trap run_on_exit EXIT
-# Nothing ends the command without a word.
+# Nothing ends the command without a word: run_on_exit tells where it stopped.
+STOPPED_AT=''
 set -E
-trap 'say "error: stopped at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
+trap 'STOPPED_AT="${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
