@@ -50,6 +50,9 @@ struct Inner<V> {
     /// Objects of a list that is still coming.
     listing: BTreeMap<ObjectKey, Arc<V>>,
     lists_begun: u64,
+    /// The latest version that the watch has shown of any object. A watch shows changes in order: a version before this
+    /// one has been shown, and if its object is not there it is gone.
+    latest: u64,
     ready: bool,
 }
 
@@ -73,6 +76,7 @@ impl<V> Default for Store<V> {
                 by_owner: BTreeMap::new(),
                 listing: BTreeMap::new(),
                 lists_begun: 0,
+                latest: 0,
                 ready: false,
             }),
         }
@@ -131,7 +135,11 @@ impl<V: Cached> Store<V> {
         let value = Arc::new(value);
         self.write(|inner| {
             let shown = inner.seen.get(value.key());
-            if shown.is_some_and(|shown| newer_or_same(&Version::of(shown.as_ref()), &Version::of(value.as_ref()))) {
+            let known = match shown {
+                Some(shown) => newer_or_same(&Version::of(shown.as_ref()), &Version::of(value.as_ref())),
+                None => value.resource_version().parse().is_ok_and(|version: u64| version <= inner.latest),
+            };
+            if known {
                 return;
             }
             inner.index(&value);
@@ -241,6 +249,7 @@ impl<V: Cached> Store<V> {
             {
                 inner.unindex_unless_seen(value.key(), written.owner.as_ref());
             }
+            inner.shows(&value);
             let change = inner.remove(value.key());
             Change {
                 old: change.old.or_else(|| Some(Arc::new(value))),
@@ -300,8 +309,13 @@ impl<V: Cached> Inner<V> {
         }
     }
 
+    fn shows(&mut self, value: &V) {
+        self.latest = self.latest.max(value.resource_version().parse().unwrap_or(0));
+    }
+
     fn upsert(&mut self, value: Arc<V>) -> Option<Change<V>> {
         let key = value.key().clone();
+        self.shows(&value);
         if self
             .written
             .get(&key)
@@ -468,6 +482,18 @@ mod tests {
         assert_eq!(names(&store), ["b@2"]);
         assert_eq!(changes.iter().filter(|change| change.new.is_none()).count(), 1);
         assert_eq!(changes.len(), 1, "an unchanged object is no change");
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_end_of_its_object_is_no_ghost() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 5)]);
+        store.deleted(thing("a", "1", 9));
+        store.wrote(thing("a", "1", 8));
+        store.wrote(thing("b", "2", 7));
+        assert_eq!(names(&store), Vec::<String>::new());
+        store.wrote(thing("c", "3", 10));
+        assert_eq!(names(&store), ["c@10"]);
     }
 
     #[test]
