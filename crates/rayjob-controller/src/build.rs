@@ -46,3 +46,6 @@ fn origin(job: &RayJob) -> BTreeMap<String, String> {
         (labels::ORIGINATED_FROM_CRD.to_owned(), KIND.to_owned()),
     ])
 }
+
+#[cfg(test)]
+mod tests;

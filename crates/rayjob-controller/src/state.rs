@@ -75,25 +75,29 @@ pub struct Rules {
 pub fn step(job: &RayJob, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Step {
     let pass = Pass::new(job, observed, rules, now);
     if validity::managed_elsewhere(job) {
-        return pass.wait(Cause::ManagedElsewhere);
+        return Step::wait(Cause::ManagedElsewhere);
     }
     if job.metadata.deletion_timestamp.is_some() {
         return ending::deletion(&pass);
     }
-    let phase = pass.status.phase();
-    match phase {
+    match pass.status.phase() {
+        JobDeploymentStatus::New => checked(&pass, starting::new),
+        JobDeploymentStatus::Initializing => checked(&pass, starting::initializing),
+        JobDeploymentStatus::Running => checked(&pass, running::running),
+        JobDeploymentStatus::Suspended => checked(&pass, ending::suspended),
+        // The rules refuse `Waiting` in every mode that this version runs.
+        JobDeploymentStatus::Waiting | JobDeploymentStatus::ValidationFailed => checked(&pass, starting::corrected),
         JobDeploymentStatus::Suspending | JobDeploymentStatus::Retrying => ending::clean_up(&pass),
         JobDeploymentStatus::Complete | JobDeploymentStatus::Failed => ending::finished(&pass),
-        JobDeploymentStatus::Unknown(_) => pass.wait(Cause::UnknownPhase).reporting(Report::UnknownPhase(phase)),
-        JobDeploymentStatus::New
-        | JobDeploymentStatus::Initializing
-        | JobDeploymentStatus::Waiting
-        | JobDeploymentStatus::Running
-        | JobDeploymentStatus::Suspended
-        | JobDeploymentStatus::ValidationFailed => match validity::check(job, rules) {
-            Err(invalid) => refuse(&pass, invalid),
-            Ok(()) => valid(&pass, &phase),
-        },
+        JobDeploymentStatus::Unknown(phase) => Step::wait(Cause::UnknownPhase).reporting(Report::UnknownPhase(phase)),
+    }
+}
+
+/// `then`, if the spec holds.
+fn checked<'a>(pass: &Pass<'a>, then: impl Fn(&Pass<'a>) -> Step) -> Step {
+    match validity::check(pass.job, pass.rules) {
+        Ok(()) => then(pass),
+        Err(invalid) => refuse(pass, invalid),
     }
 }
 
@@ -109,16 +113,5 @@ fn refuse(pass: &Pass<'_>, invalid: Invalid) -> Step {
         step.reporting(Report::Invalid(invalid))
     } else {
         step
-    }
-}
-
-/// The phases whose spec holds.
-fn valid(pass: &Pass<'_>, phase: &JobDeploymentStatus) -> Step {
-    match phase {
-        JobDeploymentStatus::Initializing => starting::initializing(pass),
-        JobDeploymentStatus::Running => running::running(pass),
-        JobDeploymentStatus::Suspended => ending::suspended(pass),
-        JobDeploymentStatus::ValidationFailed => starting::corrected(pass),
-        _ => starting::new(pass),
     }
 }

@@ -11,7 +11,6 @@ use super::observed::{Stop, Submitter, owns};
 use super::pass::{Pass, after};
 use super::starting::selected_cluster;
 use super::step::{Effect, Guard, Step};
-use crate::build::head_service::dashboard_address;
 
 /// `Suspending` and `Retrying`: both children are deleted at once, and the attempt is forgotten when both are gone.
 pub(super) fn clean_up(pass: &Pass<'_>) -> Step {
@@ -34,7 +33,7 @@ pub(super) fn clean_up(pass: &Pass<'_>) -> Step {
         return pass.act(effects, Cause::CleansUp);
     }
     if left {
-        return pass.wait(Cause::CleansUp);
+        return Step::wait(Cause::CleansUp);
     }
     let mut guards = vec![Guard::SubmitterAbsent];
     if selected_cluster(pass).is_none() && !pass.cluster_name().is_empty() {
@@ -66,7 +65,7 @@ fn forget_attempt(status: &RayJobStatus) -> RayJobStatus {
 /// `Suspended`.
 pub(super) fn suspended(pass: &Pass<'_>) -> Step {
     if pass.job.spec.suspended() {
-        return pass.wait(Cause::Suspended);
+        return Step::wait(Cause::Suspended);
     }
     let mut next = pass.status.clone();
     next.job_status = Some(JobStatus::New);
@@ -79,7 +78,7 @@ pub(super) fn finished(pass: &Pass<'_>) -> Step {
     let spec = &pass.job.spec;
     // With a deletion strategy, `shutdownAfterJobFinishes` says nothing.
     if spec.selects_cluster() || spec.deletion_strategy.is_some() || !spec.shuts_down() {
-        return pass.wait(Cause::Finished);
+        return Step::wait(Cause::Finished);
     }
     let Some(ended) = &pass.status.end_time else {
         let mut next = pass.status.clone();
@@ -95,7 +94,7 @@ pub(super) fn finished(pass: &Pass<'_>) -> Step {
     }
     match pass.standing_cluster() {
         Some(cluster) if owns(pass.job, cluster) => pass.act([Effect::DeleteCluster], Cause::Expired),
-        _ => pass.wait(Cause::Finished),
+        _ => Step::wait(Cause::Finished),
     }
 }
 
@@ -104,17 +103,14 @@ pub(super) fn finished(pass: &Pass<'_>) -> Step {
 pub(super) fn deletion(pass: &Pass<'_>) -> Step {
     let mut finalizers = pass.job.metadata.finalizers.iter().flatten();
     if !finalizers.any(|finalizer| finalizer == finalizers::RAY_JOB) {
-        return pass.wait(Cause::Released);
+        return Step::wait(Cause::Released);
     }
     let may_run =
         !pass.status.ray_status().terminal() && pass.status.job_id.as_deref().is_some_and(|id| !id.is_empty());
-    let address = pass
-        .standing_cluster()
-        .and_then(|cluster| dashboard_address(cluster, &pass.rules.switches));
-    if may_run && address.is_some() && pass.status.dashboard_url.is_some() {
+    if may_run && pass.status.dashboard_url.is_some() && pass.dashboard().is_some() {
         match pass.observed.stop {
             Stop::NotAsked => return pass.act([Effect::StopJob], Cause::Stopping),
-            Stop::Asked => return pass.wait(Cause::Stopping),
+            Stop::Asked => return Step::wait(Cause::Stopping),
             Stop::Over => {}
         }
     }

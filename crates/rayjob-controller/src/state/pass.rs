@@ -11,6 +11,7 @@ use super::Rules;
 use super::cause::Cause;
 use super::observed::Observed;
 use super::step::{Effect, Step};
+use crate::build::head_service::dashboard_address;
 use crate::status;
 
 /// What a step looks at.
@@ -34,15 +35,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Waits.
-    pub fn wait(&self, cause: Cause) -> Step {
-        Step::wait(cause)
-    }
-
-    /// Waits until the earliest of these times at the latest.
+    /// Waits until the earliest of these times at the latest. Times that have passed were looked at already.
     pub fn wait_until(&self, cause: Cause, times: impl IntoIterator<Item = Option<Timestamp>>) -> Step {
-        let mut step = self.wait(cause);
-        let earliest = times.into_iter().flatten().min();
+        let mut step = Step::wait(cause);
+        let earliest = times.into_iter().flatten().filter(|time| *time > self.now).min();
         step.requeue = earliest.map(|time| Duration::try_from(time.duration_since(self.now)).unwrap_or_default());
         step
     }
@@ -51,7 +47,7 @@ impl<'a> Pass<'a> {
     pub fn record(&self, mut next: RayJobStatus, cause: Cause) -> Step {
         next.succeeded.get_or_insert(0);
         next.failed.get_or_insert(0);
-        let mut step = self.wait(cause);
+        let mut step = Step::wait(cause);
         if status::differs(&self.status, &next) {
             step.status = Some(Box::new(next));
         }
@@ -60,7 +56,7 @@ impl<'a> Pass<'a> {
 
     /// Acts.
     pub fn act(&self, effects: impl Into<Vec<Effect>>, cause: Cause) -> Step {
-        let mut step = self.wait(cause);
+        let mut step = Step::wait(cause);
         step.effects = effects.into();
         step
     }
@@ -75,6 +71,12 @@ impl<'a> Pass<'a> {
         self.observed
             .cluster
             .filter(|cluster| cluster.metadata.deletion_timestamp.is_none())
+    }
+
+    /// `host:port` of the dashboard of the RayCluster, if it has one.
+    pub fn dashboard(&self) -> Option<String> {
+        let cluster = self.standing_cluster()?;
+        dashboard_address(cluster, &self.rules.switches)
     }
 
     /// Now, as it is stored.

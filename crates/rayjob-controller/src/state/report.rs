@@ -1,7 +1,5 @@
 //! What the user is told by events that follow from a step. Events of writes are told by whoever writes.
 
-use ray_api::v1::job::JobDeploymentStatus;
-
 use crate::validity::Invalid;
 
 /// One message.
@@ -16,7 +14,7 @@ pub enum Report {
     /// The head declares ports and none named `dashboard`.
     NoDashboardPort(String),
     /// The status holds a phase that this version does not know.
-    UnknownPhase(JobDeploymentStatus),
+    UnknownPhase(String),
 }
 
 impl Report {
@@ -50,8 +48,7 @@ impl Report {
             ),
             Self::UnknownPhase(phase) => format!(
                 "{namespace}/{name}: status.jobDeploymentStatus is {phase:?}, which this version does not know. A newer \
-                 controller wrote it, or somebody by hand",
-                phase = phase.as_str()
+                 controller wrote it, or somebody by hand"
             ),
         }
     }

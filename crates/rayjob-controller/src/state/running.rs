@@ -5,6 +5,7 @@
 //! does not hide the job's end.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use ray_api::v1::job::{JobDeploymentStatus, JobFailedReason, JobStatus, RayJobInfo, RayJobStatus};
 
 use super::cause::Cause;
@@ -65,10 +66,11 @@ fn told(pass: &Pass<'_>) -> RayJobStatus {
             next.job_status = Some(info.status.clone());
             next.reason = None;
             next.message = info.message.as_deref().map(status::without_log);
-            let times = next.ray_job_info.get_or_insert_with(RayJobInfo::default);
-            let time = |time: Option<Timestamp>| time.map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time);
-            times.start_time = time(info.start_time).or(times.start_time.take());
-            times.end_time = time(info.end_time).or(times.end_time.take());
+            if info.start_time.is_some() || info.end_time.is_some() {
+                let times = next.ray_job_info.get_or_insert_with(RayJobInfo::default);
+                times.start_time = info.start_time.map(Time).or(times.start_time.take());
+                times.end_time = info.end_time.map(Time).or(times.end_time.take());
+            }
         }
     }
     next
@@ -115,8 +117,8 @@ fn job_ended(pass: &Pass<'_>, next: RayJobStatus) -> Step {
 /// `activeDeadlineSeconds`, which counts once Ray was asked after it.
 fn deadline(pass: &Pass<'_>, next: &RayJobStatus) -> Option<Step> {
     let deadline = Deadline::active(&pass.job.spec, &pass.status).filter(|deadline| deadline.at <= pass.now)?;
-    if pass.observed.cluster.is_some() && !asked_since(pass, deadline.at) {
-        return Some(pass.wait(Cause::AsksRay).asking(deadline.at));
+    if pass.dashboard().is_some() && !asked_since(pass, deadline.at) {
+        return Some(Step::wait(Cause::AsksRay).asking(deadline.at));
     }
     let failed = Conclusion::failed(deadline.reason(), deadline.message());
     Some(fail(pass, next, failed, Cause::DeadlinePassed))
@@ -168,7 +170,7 @@ fn submitter_left(pass: &Pass<'_>, next: &RayJobStatus, observation: &Observatio
         return None;
     }
     if !(asked_since(pass, at) && observation.submitter_ended) {
-        return Some(pass.wait(Cause::AsksRay).asking(at));
+        return Some(Step::wait(Cause::AsksRay).asking(at));
     }
     let Some(failure) = submission_failed(end) else {
         let mut next = next.clone();
@@ -196,7 +198,8 @@ fn not_found(pass: &Pass<'_>, next: &RayJobStatus, observation: &Observation) ->
         return None;
     }
     if !observation.submitter_ended {
-        return Some(pass.wait(Cause::AsksRay).asking(pass.now));
+        // The observer asks again now that it knows.
+        return Some(Step::wait(Cause::AsksRay));
     }
     let known = next.ray_status() != JobStatus::New;
     let failure = if let Submitter::Ended(end) = submitter {
@@ -241,7 +244,7 @@ fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Option<Step> {
         && grace(end) <= pass.now
     {
         if !asked_since(pass, grace(end)) {
-            return Some(pass.wait(Cause::AsksRay).asking(grace(end)));
+            return Some(Step::wait(Cause::AsksRay).asking(grace(end)));
         }
         let message = format!("{failure} Ray does not answer either: {error}");
         let failed = Conclusion::failed(JobFailedReason::SubmissionFailed, message);
@@ -253,7 +256,7 @@ fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Option<Step> {
         return None;
     }
     if !asked_since(pass, at) {
-        return Some(pass.wait(Cause::AsksRay).asking(at));
+        return Some(Step::wait(Cause::AsksRay).asking(at));
     }
     let since = date_time(since.0);
     let message = format!("Job status checks have been failing since {since}; exceeded timeout of {timeout}s");
@@ -281,10 +284,10 @@ fn quiet(pass: &Pass<'_>) -> Step {
     let timeout = pass.rules.switches.job_status_check_timeout_seconds;
     let silent = pass.status.job_status_check_failure_start_time.as_ref();
     let submitter = match &pass.observed.submitter {
-        Submitter::Ended(end) => Some(grace(end)).filter(|at| *at > pass.now),
+        Submitter::Ended(end) => Some(grace(end)),
         Submitter::Absent | Submitter::Foreign | Submitter::Deleting | Submitter::Active => None,
     };
-    let silent = silent.map(|since| after(since, timeout)).filter(|at| *at > pass.now);
+    let silent = silent.map(|since| after(since, timeout));
     pass.wait_until(cause, [active(pass), silent, submitter])
 }
 

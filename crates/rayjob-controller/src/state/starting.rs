@@ -14,7 +14,6 @@ use super::observed::{Submitter, owns};
 use super::pass::Pass;
 use super::report::Report;
 use super::step::{Effect, Step};
-use crate::build::head_service::dashboard_address;
 use crate::status;
 
 /// `""`: the finalizer, then the ids.
@@ -42,14 +41,15 @@ pub(super) fn new(pass: &Pass<'_>) -> Step {
     pass.record(next, Cause::AttemptBegins)
 }
 
-/// `ValidationFailed` with a spec that holds: the attempt goes on where it was, or begins.
+/// `ValidationFailed` with a spec that holds: the attempt goes on where it was, or begins. One that has ended stays so.
 pub(super) fn corrected(pass: &Pass<'_>) -> Step {
     let mut next = pass.status.clone();
     let begun = !pass.cluster_name().is_empty() && next.start_time.is_some();
-    let phase = if begun {
-        JobDeploymentStatus::Initializing
-    } else {
-        JobDeploymentStatus::New
+    let phase = match (next.end_time.is_some(), next.ray_status()) {
+        (true, JobStatus::Succeeded | JobStatus::Stopped) => JobDeploymentStatus::Complete,
+        (true, _) => JobDeploymentStatus::Failed,
+        (false, _) if begun => JobDeploymentStatus::Initializing,
+        (false, _) => JobDeploymentStatus::New,
     };
     next.job_deployment_status = Some(phase);
     (next.reason, next.message) = (None, None);
@@ -63,15 +63,15 @@ pub(super) fn initializing(pass: &Pass<'_>) -> Step {
         next.job_deployment_status = Some(JobDeploymentStatus::Suspending);
         return pass.record(next, Cause::SuspendRequested);
     }
-    let submitted = matches!(pass.observed.submitter, Submitter::Active | Submitter::Ended(_));
     let ready = pass.standing_cluster().filter(|cluster| is_ready(cluster));
+    let submitted = ready.is_some()
+        && pass.dashboard().is_some()
+        && matches!(pass.observed.submitter, Submitter::Active | Submitter::Ended(_));
     let deadlines = [
         Deadline::active(&pass.job.spec, &pass.status),
         Deadline::pre_running(&pass.job.spec, &pass.status),
     ];
-    if !(submitted && ready.is_some())
-        && let Some(passed) = deadlines.iter().flatten().find(|deadline| deadline.at <= pass.now)
-    {
+    if !submitted && let Some(passed) = deadlines.iter().flatten().find(|deadline| deadline.at <= pass.now) {
         let failed = Conclusion::failed(passed.reason(), passed.message());
         return pass.record(
             failed.conclude(next, &pass.job.spec, pass.time()),
@@ -105,29 +105,31 @@ fn absent(pass: &Pass<'_>, mut next: RayJobStatus) -> Step {
 /// A cluster that cannot be used, or not yet.
 fn unready(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Step {
     if cluster.metadata.deletion_timestamp.is_some() {
-        return pass.wait(Cause::ClusterDeleting);
+        return Step::wait(Cause::ClusterDeleting);
     }
     if selected_cluster(pass).is_none() && !owns(pass.job, cluster) {
         let name = pass.job.metadata.name.as_deref().unwrap_or_default();
         next.ray_cluster_name = Some(format!("{name}-{}", pass.observed.suffixes[0]));
         return pass.record(next, Cause::ClusterNotOurs);
     }
-    next.ray_cluster_status.clone_from(&cluster.status);
-    next.message = Some(status::waits_for(cluster));
+    if cluster.status.is_some() {
+        next.ray_cluster_status.clone_from(&cluster.status);
+        next.message = Some(status::waits_for(cluster));
+    }
     pass.record(next, Cause::ClusterStarting)
 }
 
 /// A ready cluster.
 fn submission(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Step {
     next.ray_cluster_status.clone_from(&cluster.status);
-    let Some(dashboard) = dashboard_address(cluster, &pass.rules.switches) else {
+    let Some(dashboard) = pass.dashboard() else {
         let report = Report::NoDashboardPort(pass.cluster_name().to_owned());
         next.message = Some("The head container declares ports, but none named `dashboard`".to_owned());
         return pass.record(next, Cause::NoDashboardPort).reporting(report);
     };
     match pass.observed.submitter {
         Submitter::Absent => pass.act([Effect::CreateSubmitter { dashboard }], Cause::SubmitterMissing),
-        Submitter::Deleting => pass.wait(Cause::SubmitterDeleting),
+        Submitter::Deleting => Step::wait(Cause::SubmitterDeleting),
         Submitter::Foreign => {
             let name = pass.job.metadata.name.clone().unwrap_or_default();
             next.message = Some(format!("Kubernetes Job {name} exists and belongs to another owner"));

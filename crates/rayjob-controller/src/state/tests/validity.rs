@@ -1,0 +1,158 @@
+//! Specs that cannot be run.
+
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use ray_api::v1::job::{DeletionStrategy, JobDeploymentStatus as Phase, JobFailedReason, JobStatus, SubmissionMode};
+use rstest::rstest;
+
+use super::bench::{Bench, at};
+use crate::state::{Cause, Report, Submitter};
+
+fn template(containers: usize, restart_policy: Option<&str>) -> PodTemplateSpec {
+    PodTemplateSpec {
+        metadata: None,
+        spec: Some(PodSpec {
+            containers: vec![Container::default(); containers],
+            restart_policy: restart_policy.map(str::to_owned),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+#[rstest]
+#[case::http(|bench: &mut Bench| bench.job.spec.submission_mode = Some(SubmissionMode::Http),
+    "The RayJob spec is invalid: submissionMode HTTPMode is not run by this version yet; K8sJobMode is")]
+#[case::interactive(|bench: &mut Bench| bench.job.spec.submission_mode = Some(SubmissionMode::Interactive),
+    "The RayJob spec is invalid: submissionMode InteractiveMode is not run by this version yet; K8sJobMode is")]
+#[case::sidecar(|bench: &mut Bench| bench.job.spec.submission_mode = Some(SubmissionMode::Sidecar),
+    "The RayJob spec is invalid: submissionMode SidecarMode is not run by this version yet; K8sJobMode is")]
+#[case::strategy(|bench: &mut Bench| {
+        let rules = serde_json::json!({"deletionRules": [{"policy": "DeleteCluster", "condition": {"jobStatus": "FAILED"}}]});
+        bench.job.spec.deletion_strategy = Some(serde_json::from_value::<DeletionStrategy>(rules).unwrap());
+    },
+    "The RayJob spec is invalid: deletionStrategy is not carried out by this version yet; shutdownAfterJobFinishes and \
+     ttlSecondsAfterFinished are")]
+#[case::restart_policy(|bench: &mut Bench| bench.job.spec.submitter_pod_template = Some(template(1, None)),
+    "The RayJob spec is invalid: submitterPodTemplate.spec.restartPolicy is \"\"; a Kubernetes Job allows Never and \
+     OnFailure")]
+#[case::no_container(|bench: &mut Bench| bench.job.spec.submitter_pod_template = Some(template(0, Some("Never"))),
+    "The RayJob spec is invalid: submitterPodTemplate.spec.containers must have at least one container")]
+#[case::metadata(|bench: &mut Bench| {
+        bench.job.spec.metadata = Some([("a".into(), "b".into())].into());
+        bench.job.spec.ray_cluster_spec.as_mut().unwrap().ray_version = Some("2.5.0".into());
+    },
+    "The RayJob spec is invalid: the Ray version must be at least 2.6.0 to use the metadata field")]
+#[case::kuberays_rule(|bench: &mut Bench| bench.job.spec.active_deadline_seconds = Some(0),
+    "The RayJob spec is invalid: activeDeadlineSeconds must be a positive integer")]
+fn what_cannot_be_run_is_said(#[case] change: impl FnOnce(&mut Bench), #[case] message: &str) {
+    let bench = Bench::new().with(change);
+    let step = bench.step();
+    let status = step.status.clone().unwrap();
+    assert_eq!(status.phase(), Phase::ValidationFailed);
+    assert_eq!(status.reason, Some(JobFailedReason::ValidationFailed));
+    assert_eq!(status.message.as_deref(), Some(message));
+    assert!(matches!(&step.reports[..], [Report::Invalid(invalid)] if invalid.reason() == "InvalidRayJobSpec"));
+    let again = bench.with(|bench| bench.job.status = Some(*status)).step();
+    assert_eq!(
+        (again.cause, again.records(), again.reports.len()),
+        (Cause::Invalid, false, 0),
+        "said once"
+    );
+}
+
+#[test]
+fn another_mistake_is_another_message() {
+    let bench = Bench::begun(Phase::ValidationFailed).with(|bench| {
+        bench.status_mut().message = Some("an earlier one".into());
+        bench.job.spec.active_deadline_seconds = Some(0);
+    });
+    let step = bench.step();
+    assert!(step.records());
+    assert_eq!(step.reports.len(), 1);
+}
+
+#[test]
+fn a_wrong_name_is_the_metadatas_fault() {
+    let step = Bench::new()
+        .with(|bench| bench.job.metadata.name = Some("j".repeat(48)))
+        .step();
+    assert!(matches!(&step.reports[..], [Report::Invalid(invalid)] if invalid.reason() == "InvalidRayJobMetadata"));
+}
+
+#[test]
+fn an_attempt_goes_on_when_the_spec_is_corrected() {
+    let broken = Bench::running_job(5)
+        .with(|bench| bench.job.spec.active_deadline_seconds = Some(-1))
+        .at(50);
+    let status = broken.recorded();
+    assert_eq!(status.phase(), Phase::ValidationFailed);
+    let corrected = broken.with(|bench| {
+        bench.job.status = Some(status);
+        bench.job.spec.active_deadline_seconds = None;
+    });
+    let status = corrected.recorded();
+    assert_eq!((status.phase(), status.reason.clone()), (Phase::Initializing, None));
+    assert_eq!(status.start_time, Some(Time(at(0))), "deadlines go on counting");
+    let corrected = corrected.with(|bench| bench.job.status = Some(status));
+    let status = corrected.recorded();
+    assert_eq!(
+        (status.phase(), status.ray_status()),
+        (Phase::Running, JobStatus::Running)
+    );
+}
+
+#[test]
+fn a_job_that_never_began_begins_when_the_spec_is_corrected() {
+    let bench = Bench::new().with(|bench| bench.status_mut().job_deployment_status = Some(Phase::ValidationFailed));
+    assert_eq!(bench.recorded().phase(), Phase::New);
+}
+
+#[rstest]
+#[case(JobStatus::Succeeded, Phase::Complete)]
+#[case(JobStatus::Running, Phase::Failed)]
+fn a_job_that_has_ended_is_never_run_again(#[case] said: JobStatus, #[case] want: Phase) {
+    let ended = Bench::begun(want.clone()).with(|bench| {
+        bench.status_mut().end_time = Some(Time(at(9)));
+        bench.status_mut().job_status = Some(said);
+    });
+    let broken = ended
+        .clone()
+        .with(|bench| bench.job.spec.ray_cluster_spec = None)
+        .step();
+    assert_eq!((broken.cause, broken.records()), (Cause::Finished, false));
+    let marked = ended.with(|bench| bench.status_mut().job_deployment_status = Some(Phase::ValidationFailed));
+    assert_eq!(marked.recorded().phase(), want);
+}
+
+#[test]
+fn a_phase_of_another_mode_is_refused_and_left() {
+    let waiting = Bench::begun(Phase::Waiting);
+    let step = waiting.step();
+    assert!(matches!(&step.reports[..], [Report::Invalid(invalid)] if invalid.reason() == "InvalidRayJobStatus"));
+    let refused = waiting.with(|bench| bench.job.status = Some(*step.status.unwrap()));
+    assert_eq!(refused.recorded().phase(), Phase::Initializing);
+}
+
+#[test]
+fn what_others_manage_is_not_touched() {
+    let bench = Bench::running_job(5).deleted().with(|bench| {
+        bench.job.spec.managed_by = Some("kueue.x-k8s.io/multikueue".into());
+        bench.submitter = Submitter::Absent;
+    });
+    let step = bench.step();
+    assert_eq!(
+        (step.cause, step.records(), step.effects.len()),
+        (Cause::ManagedElsewhere, false, 0)
+    );
+}
+
+#[test]
+fn an_unknown_phase_is_left_alone() {
+    let step = Bench::begun(Phase::Unknown("Paused".into())).step();
+    assert_eq!(
+        (step.cause, step.records(), step.effects.len()),
+        (Cause::UnknownPhase, false, 0)
+    );
+    let note = step.reports[0].note("default", "rayjob-sample");
+    assert!(note.contains("\"Paused\""), "{note}");
+}
