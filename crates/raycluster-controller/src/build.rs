@@ -9,11 +9,13 @@
 //! mounts, volumes and containers is that of KubeRay, and `docs/differences.md` names what is not.
 
 mod autoscaler;
+mod autoscaler_access;
 mod collector;
 mod context;
 mod draft;
 mod environment;
 pub mod fault_tolerance;
+mod gcs_storage;
 mod head;
 mod init_container;
 mod labels;
@@ -25,13 +27,17 @@ mod services;
 mod start_command;
 mod start_parameters;
 mod tls;
+mod token_secret;
 mod volumes;
 mod worker;
 
+pub use autoscaler_access::{own_service_account, role, role_binding, service_account, service_account_name};
 pub use context::{Context, PodDefaults};
+pub use gcs_storage::gcs_storage_claim;
 pub use head::{HeadIdentity, head_pod, head_pod_name};
 pub use node::Creator;
 pub use owner::owner_reference;
 pub(crate) use resources::is_gpu;
 pub use services::{NoServePort, head_service, headless_worker_service, serve_service, wants_serve_service};
+pub use token_secret::token_secret;
 pub use worker::{ReplicaIdentity, worker_pod, worker_pod_name};

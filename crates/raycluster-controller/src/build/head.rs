@@ -1,14 +1,14 @@
 //! The head pod.
 
 use k8s_openapi::api::core::v1::Pod;
-use ray_api::names::{ChildName, PodName};
+use ray_api::names::PodName;
 use ray_api::v1::cluster::AutoscalerVersion;
 use ray_api::validate::ValidCluster;
 use ray_api::{KUBERAY_VERSION, annotations, environment as variables};
 
 use super::draft::Draft;
 use super::node::Node;
-use super::{Context, autoscaler, collector, fault_tolerance, tls};
+use super::{Context, autoscaler, autoscaler_access, collector, fault_tolerance, tls};
 
 /// What tells one head pod of a cluster from the next.
 #[derive(Clone, Copy, Debug)]
@@ -52,17 +52,9 @@ pub fn head_pod(context: &Context<'_>, cluster: &ValidCluster<'_>, identity: &He
     draft.finish(&node)
 }
 
-/// Name of the ServiceAccount that the autoscaler runs under: the pod template's, else the cluster's.
-pub(super) fn service_account_name(cluster: &ValidCluster<'_>) -> String {
-    let spec = cluster.spec.head_group_spec.template.spec.as_ref();
-    let own = spec.and_then(|spec| spec.service_account_name.as_deref());
-    let name = own.filter(|name| !name.is_empty()).unwrap_or(cluster.name);
-    ChildName::new(name).into()
-}
-
 fn add_autoscaler(node: &Node<'_>, draft: &mut Draft) {
     draft.params.insert("no-monitor".to_owned(), "true".to_owned());
-    draft.spec.service_account_name = Some(service_account_name(node.cluster));
+    draft.spec.service_account_name = Some(autoscaler_access::service_account_name(node.cluster));
     draft.autoscaler = Some(autoscaler::container(node));
     let enable = |value: &str| variables::literal(variables::RAY_ENABLE_AUTOSCALER_V2, value);
     match node.cluster.spec.autoscaler_version() {
