@@ -7,7 +7,10 @@ kwok_command() {
 	[[ $count =~ ^[0-9]+$ ]] || fail "how many nodes?" "$usage"
 	shift
 	case ${1:-} in
-	--dir) apiserver_instance "$(cd "${2:?$usage}" && pwd)" ;;
+	--dir)
+		[[ -d ${2:-} ]] || fail "not a directory: ${2:-}" "$usage"
+		apiserver_instance "$(cd "$2" && pwd)"
+		;;
 	'') cluster_instance ;;
 	*) fail "unknown option $1" "$usage" ;;
 	esac

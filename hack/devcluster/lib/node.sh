@@ -88,6 +88,7 @@ node_down() {
 }
 
 start_containerd() {
+	is_running containerd && return
 	cat >"$STATE/containerd.toml" <<-TOML
 		version = 2
 		root = "$STATE/containerd"
@@ -116,6 +117,7 @@ container_tool() {
 }
 
 start_kubelet() {
+	is_running kubelet && return
 	issue kubelet "/O=system:nodes/CN=system:node:$NODE_NAME" "DNS:$NODE_NAME,IP:$NODE_ADDRESS"
 	user kubelet "/O=system:nodes/CN=system:node:$NODE_NAME"
 	# A pod with dnsPolicy Default cannot use a resolver on the machine's loopback.
@@ -182,12 +184,13 @@ write_kubelet_config() {
 		cpuCFSQuota: false
 		# Loaded images cannot be pulled again, and the disk is shared with others.
 		imageGCHighThresholdPercent: 100
-		localStorageCapacityIsolation: false
 		evictionHard: {memory.available: 200Mi, nodefs.available: 1%, imagefs.available: 1%}
 	YAML
 }
 
 start_kube_proxy() {
+	# It ends when its configuration is written anew.
+	is_running kube-proxy && return
 	user kube-proxy /CN=system:kube-proxy
 	cat >"$STATE/kube-proxy.yaml" <<-YAML
 		apiVersion: kubeproxy.config.k8s.io/v1alpha1
