@@ -160,7 +160,7 @@ impl RayClusterController {
 /// Hash of the spec, when this pass needs it.
 fn spec_hash(cluster: &ValidCluster<'_>, creates_head: bool) -> String {
     if creates_head || cluster.spec.upgrade_strategy.is_some() {
-        format!("{:p}", cluster)
+        ray_api::spec_hash::recreate_hash(cluster.spec)
     } else {
         String::new()
     }

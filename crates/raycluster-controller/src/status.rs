@@ -30,6 +30,8 @@ pub struct Facts<'a> {
     pub suspend: Option<bool>,
     /// All pods of the cluster.
     pub pods: &'a [Arc<RayPod>],
+    /// Pods that the spec wants: the head and the workers.
+    pub wanted: usize,
     /// Its head pod; the first, should there be several.
     pub head: Option<Arc<RayPod>>,
     /// Its head Service.
@@ -48,6 +50,7 @@ impl<'a> Facts<'a> {
             stored,
             suspend: cluster.spec.suspend,
             pods: &observed.pods,
+            wanted: usize::try_from(desired_workers(cluster)).unwrap_or(0) + 1,
             head: observed.heads().first().copied().cloned(),
             head_service: observed.head_services.first().cloned(),
             replica_failure: None,
@@ -132,7 +135,7 @@ fn count(status: &mut RayClusterStatus, cluster: &ValidCluster<'_>, facts: &Fact
     let ready = workers().filter(|pod| pod.running_and_ready()).count();
     let available = workers().filter(|pod| pod.phase == Phase::Running).count();
     let groups = || cluster.groups.iter().map(|group| group.spec);
-    let desired = groups().fold(0_i32, |sum, group| sum.saturating_add(desired_pods(group)));
+    let desired = desired_workers(cluster);
     let min = groups().fold(0_i32, |sum, group| sum.saturating_add(min_pods(group)));
     let max: i64 = groups().fold(0_i64, |sum, group| sum.saturating_add(max_pods(group)));
     let nonzero = |count: i32| (count != 0).then_some(count);
@@ -142,6 +145,13 @@ fn count(status: &mut RayClusterStatus, cluster: &ValidCluster<'_>, facts: &Fact
     status.desired_worker_replicas = nonzero(desired);
     status.min_worker_replicas = nonzero(min);
     status.max_worker_replicas = nonzero(i32::try_from(max).unwrap_or(i32::MAX));
+}
+
+fn desired_workers(cluster: &ValidCluster<'_>) -> i32 {
+    cluster
+        .groups
+        .iter()
+        .fold(0_i32, |sum, group| sum.saturating_add(desired_pods(group.spec)))
 }
 
 fn sum(status: &mut RayClusterStatus, cluster: &ValidCluster<'_>) {
@@ -179,10 +189,9 @@ fn head(status: &mut RayClusterStatus, facts: &Facts<'_>) {
 
 /// `ready` is never taken back because pods fail: the conditions say that.
 fn state(status: &mut RayClusterStatus, facts: &Facts<'_>, now: Timestamp) {
-    let wanted = usize::try_from(status.desired_worker_replicas.unwrap_or(0)).unwrap_or(0) + 1;
     let new = if facts.suspend == Some(true) && facts.pods.is_empty() {
         STATE_SUSPENDED
-    } else if !facts.failed && facts.pods.len() == wanted && all_running(facts.pods) {
+    } else if !facts.failed && facts.pods.len() == facts.wanted && all_running(facts.pods) {
         STATE_READY
     } else {
         return;

@@ -116,7 +116,7 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
     if done || suspension == Suspension::Suspended {
         return;
     }
-    if all_running(facts.pods) {
+    if facts.pods.len() >= facts.wanted && all_running(facts.pods) {
         let message = "All Ray Pods are ready for the first time";
         set(
             conditions,

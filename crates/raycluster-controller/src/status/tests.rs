@@ -1,1 +1,329 @@
+//! The status as a user reads it, from one pass to the next.
 
+use ray_api::conditions as types;
+use ray_api::v1::RayCluster;
+use ray_api::validate;
+use ray_runtime::pod::SlimPod;
+use ray_runtime::service::SlimService;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Computes statuses one after the other, each from the one before.
+struct Passes {
+    cluster: RayCluster,
+    gates: FeatureGates,
+    pods: Vec<Value>,
+    service: Option<Value>,
+    failure: Option<(&'static str, String)>,
+    failed: bool,
+    time: Timestamp,
+}
+
+impl Passes {
+    fn new() -> Self {
+        let cluster = serde_json::from_value(json!({
+            "metadata": {"name": "c", "namespace": "ns", "uid": "u", "generation": 4},
+            "spec": {
+                "headGroupSpec": {"template": {"spec": {"containers": [{"name": "ray"}]}}},
+                "workerGroupSpecs": [{"groupName": "g", "replicas": 1, "minReplicas": 1, "maxReplicas": 5,
+                    "template": {"spec": {"containers": [{"name": "ray"}]}}}]
+            }
+        }));
+        Self {
+            cluster: cluster.unwrap(),
+            gates: FeatureGates::default(),
+            pods: vec![
+                pod("head", "head", "Running", "True"),
+                pod("w1", "worker", "Running", "True"),
+            ],
+            service: Some(
+                json!({"metadata": {"name": "c-head-svc", "namespace": "ns"}, "spec": {"clusterIP": "None",
+                "ports": [{"name": "dashboard", "port": 8265, "targetPort": 8265}]}}),
+            ),
+            failure: None,
+            failed: false,
+            time: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// The next status, a second later; it is stored.
+    fn next(&mut self) -> RayClusterStatus {
+        self.time += jiff::SignedDuration::from_secs(1);
+        let stored = self.cluster.status.clone();
+        let valid = validate::cluster(&self.cluster, &self.gates).unwrap();
+        let decode = |pod: &Value| Arc::new(RayPod::from(serde_json::from_value::<SlimPod>(pod.clone()).unwrap()));
+        let service = self.service.iter().map(|service| {
+            let service: SlimService = serde_json::from_value(service.clone()).unwrap();
+            Arc::new(WatchedService::new(service, None))
+        });
+        let observed = Observed {
+            pods: self.pods.iter().map(decode).collect(),
+            head_services: service.collect(),
+            ..Observed::default()
+        };
+        let mut facts = Facts::of(&valid, stored.as_ref(), &observed);
+        facts.replica_failure.clone_from(&self.failure);
+        facts.failed = self.failed || self.failure.is_some();
+        let status = status(&valid, &facts, &self.gates, self.time);
+        self.cluster.status = Some(status.clone());
+        status
+    }
+}
+
+fn pod(name: &str, node_type: &str, phase: &str, ready: &str) -> Value {
+    json!({
+        "metadata": {"name": name, "namespace": "ns", "uid": name,
+            "labels": {"ray.io/cluster": "c", "ray.io/node-type": node_type, "ray.io/group": "g"}},
+        "spec": {"containers": [{"name": "ray"}]},
+        "status": {"phase": phase, "podIP": "10.0.0.7", "conditions": [{"type": "Ready", "status": ready}]},
+    })
+}
+
+/// Status, reason and message of a condition.
+fn condition(status: &RayClusterStatus, type_: &str) -> (String, String, String) {
+    let condition = crate::plan::condition(Some(status), type_).expect("the condition");
+    (
+        condition.status.clone(),
+        condition.reason.clone(),
+        condition.message.clone(),
+    )
+}
+
+fn is(status: &RayClusterStatus, type_: &str, value: &str, reason: &str) -> bool {
+    let (is, why, _) = condition(status, type_);
+    is == value && why == reason
+}
+
+#[test]
+fn a_running_cluster_is_ready_and_says_where() {
+    let status = Passes::new().next();
+    assert!(status.ready());
+    assert!(is(
+        &status,
+        types::PROVISIONED,
+        "True",
+        "AllPodRunningAndReadyFirstTime"
+    ));
+    assert!(is(&status, types::HEAD_POD_READY, "True", "HeadPodRunningAndReady"));
+    let head = status.head.clone().unwrap();
+    assert_eq!(
+        (head.pod_ip.as_deref(), head.service_ip.as_deref()),
+        (Some("10.0.0.7"), Some("10.0.0.7"))
+    );
+    assert_eq!(
+        (head.pod_name.as_deref(), head.service_name.as_deref()),
+        (Some("head"), Some("c-head-svc"))
+    );
+    assert_eq!(status.endpoints.clone().unwrap()["dashboard"], "8265");
+    let counts = (
+        status.ready_worker_replicas,
+        status.available_worker_replicas,
+        status.desired_worker_replicas,
+    );
+    assert_eq!(counts, (Some(1), Some(1), Some(1)));
+    assert_eq!(
+        (status.min_worker_replicas, status.max_worker_replicas),
+        (Some(1), Some(5))
+    );
+    assert_eq!(status.observed_generation, Some(4));
+    assert_eq!(status.state_transition_times.clone().unwrap().len(), 1);
+}
+
+#[test]
+fn nothing_new_is_the_same_status() {
+    let mut passes = Passes::new();
+    let first = passes.next();
+    let second = passes.next();
+    assert!(same(Some(&first), &second));
+    assert_eq!(first, second, "not even the time of the last update changes");
+}
+
+#[test]
+fn a_missing_worker_keeps_the_cluster_from_being_ready() {
+    let mut passes = Passes::new();
+    passes.pods.pop();
+    let status = passes.next();
+    assert_eq!(status.state, None);
+    assert!(
+        is(&status, types::PROVISIONED, "False", "RayClusterPodsProvisioning"),
+        "although those there all run"
+    );
+}
+
+#[test]
+fn ready_stays_although_pods_fail_and_the_conditions_say_so() {
+    let mut passes = Passes::new();
+    passes.next();
+    passes.pods[0] = pod("head", "head", "Failed", "False");
+    passes.pods.pop();
+    let status = passes.next();
+    assert!(status.ready());
+    assert!(is(
+        &status,
+        types::PROVISIONED,
+        "True",
+        "AllPodRunningAndReadyFirstTime"
+    ));
+    assert!(is(&status, types::HEAD_POD_READY, "False", "Unknown"));
+    passes.pods.clear();
+    let status = passes.next();
+    assert!(is(&status, types::HEAD_POD_READY, "False", "HeadPodNotFound"));
+    assert_eq!(status.head.unwrap().pod_name, None);
+    assert_eq!(status.available_worker_replicas, None);
+}
+
+#[test]
+fn the_head_condition_names_the_first_container_that_stopped() {
+    let mut passes = Passes::new();
+    passes.pods[0]["status"] = json!({"phase": "Pending",
+        "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "aesthetic problems"}],
+        "containerStatuses": [
+            {"name": "fine", "state": {"running": {}}},
+            {"name": "indigo", "state": {"waiting": {"reason": "BadColor", "message": "too blue"}}},
+            {"name": "later", "state": {"terminated": {"reason": "Other"}}}]});
+    let status = passes.next();
+    let want = ("False", "BadColor", "aesthetic problems; indigo: too blue");
+    let (is, why, message) = condition(&status, types::HEAD_POD_READY);
+    assert_eq!((is.as_str(), why.as_str(), message.as_str()), want);
+    passes.pods[0]["status"]["containerStatuses"] = json!([{"name": "silent", "state": {"waiting": {}}}]);
+    let status = passes.next();
+    assert!(
+        self::is(&status, types::HEAD_POD_READY, "False", "ContainersNotReady"),
+        "a condition needs a reason"
+    );
+}
+
+#[test]
+fn pods_that_cannot_start_are_named_while_the_cluster_is_provisioned() {
+    let mut passes = Passes::new();
+    passes.pods[1]["status"] = json!({"phase": "Pending", "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]});
+    let (is, why, message) = condition(&passes.next(), types::PROVISIONED);
+    assert_eq!((is.as_str(), why.as_str()), ("False", "RayClusterPodsProvisioning"));
+    assert_eq!(
+        message,
+        "RayCluster Pods are being provisioned for first time; Pod w1: Unschedulable: 0/3 nodes are available"
+    );
+}
+
+#[test]
+fn a_refused_pod_is_a_condition_until_a_pass_without_an_error() {
+    let mut passes = Passes::new();
+    passes.failure = Some((types::reasons::FAILED_CREATE_WORKER_POD, "exceeded quota".to_owned()));
+    let status = passes.next();
+    assert_eq!(condition(&status, types::REPLICA_FAILURE).2, "exceeded quota");
+    assert_eq!(status.state, None, "a failed pass does not make a cluster ready");
+    passes.failure = None;
+    passes.failed = true;
+    assert!(
+        is(&passes.next(), types::REPLICA_FAILURE, "True", "FailedCreateWorkerPod"),
+        "another error leaves it"
+    );
+    passes.failed = false;
+    let status = passes.next();
+    assert!(crate::plan::condition(Some(&status), types::REPLICA_FAILURE).is_none());
+    assert!(status.ready());
+}
+
+#[test]
+fn transition_times_change_with_the_status_alone() {
+    let mut passes = Passes::new();
+    let time = |status: &RayClusterStatus| {
+        crate::plan::condition(Some(status), types::HEAD_POD_READY)
+            .unwrap()
+            .last_transition_time
+            .0
+            .as_second()
+    };
+    passes.pods[0] = pod("head", "head", "Pending", "False");
+    assert_eq!(time(&passes.next()), 1);
+    passes.pods[0]["status"]["conditions"][0]["reason"] = json!("Another");
+    assert_eq!(time(&passes.next()), 1);
+    passes.pods[0] = pod("head", "head", "Running", "True");
+    assert_eq!(time(&passes.next()), 3);
+}
+
+#[test]
+fn suspension_goes_through_its_conditions_and_back() {
+    let mut passes = Passes::new();
+    passes.next();
+    passes.cluster.spec.suspend = Some(true);
+    let status = passes.next();
+    assert!(is(&status, types::SUSPENDING, "True", "RayClusterSuspending"));
+    assert!(is(&status, types::SUSPENDED, "False", "RayClusterSuspended"));
+    passes.cluster.spec.suspend = Some(false);
+    assert!(
+        is(&passes.next(), types::SUSPENDING, "True", "RayClusterSuspending"),
+        "atomic: pods are still there"
+    );
+    passes.cluster.spec.suspend = Some(true);
+    passes.pods.clear();
+    let status = passes.next();
+    assert_eq!(status.state.as_deref(), Some("suspended"));
+    assert!(is(&status, types::SUSPENDING, "False", "RayClusterSuspending"));
+    assert!(is(&status, types::SUSPENDED, "True", "RayClusterSuspended"));
+    assert_eq!(
+        condition(&status, types::PROVISIONED).2,
+        "RayCluster has been suspended"
+    );
+    passes.cluster.spec.suspend = None;
+    assert!(
+        is(&passes.next(), types::SUSPENDED, "True", "RayClusterSuspended"),
+        "only an explicit false resumes"
+    );
+    passes.cluster.spec.suspend = Some(false);
+    assert!(is(&passes.next(), types::SUSPENDED, "False", "RayClusterSuspended"));
+    let status = passes.next();
+    assert_eq!(status.state.as_deref(), Some("suspended"), "until it is ready again");
+    passes.pods = Passes::new().pods;
+    assert!(passes.next().ready());
+}
+
+#[test]
+fn without_the_gate_there_are_no_conditions() {
+    let mut passes = Passes::new();
+    passes.gates = FeatureGates::default().with(Gate::RayClusterStatusConditions, false);
+    let status = passes.next();
+    assert_eq!(status.conditions, None);
+    assert!(status.ready());
+}
+
+#[test]
+fn a_service_with_an_address_gives_its_own() {
+    let mut passes = Passes::new();
+    passes.service.as_mut().unwrap()["spec"]["clusterIP"] = json!("10.96.0.9");
+    assert_eq!(passes.next().head.unwrap().service_ip.as_deref(), Some("10.96.0.9"));
+    passes.service = None;
+    let status = passes.next();
+    assert_eq!(status.head.unwrap().service_name, None);
+    assert!(status.endpoints.is_some(), "endpoints are never taken back");
+}
+
+#[test]
+fn an_invalid_spec_is_one_more_condition_and_goes_with_the_mending() {
+    let mut passes = Passes::new();
+    let before = passes.next();
+    let invalid = invalid(Some(&before), "InvalidRayClusterSpec", "spec.x: wrong", passes.time);
+    assert_eq!(condition(&invalid, types::SPEC_INVALID).2, "spec.x: wrong");
+    assert_eq!(
+        invalid.conditions.clone().unwrap().len(),
+        before.conditions.clone().unwrap().len() + 1
+    );
+    passes.cluster.status = Some(invalid);
+    let after = passes.next();
+    assert_eq!(after.conditions, before.conditions);
+}
+
+#[test]
+fn counts_and_addresses_are_progress_and_conditions_are_not() {
+    let mut passes = Passes::new();
+    passes.pods[1] = pod("w1", "worker", "Pending", "False");
+    let starting = passes.next();
+    passes.pods[1] = pod("w1", "worker", "Running", "False");
+    let running = passes.next();
+    assert!(only_progress(Some(&starting), &running));
+    passes.pods[1] = pod("w1", "worker", "Running", "True");
+    assert!(!only_progress(Some(&running), &passes.next()));
+    assert!(!only_progress(None, &running));
+}
