@@ -5,6 +5,7 @@ pub mod build;
 mod fixtures;
 pub mod metadata_version;
 pub mod observation;
+pub mod observer;
 pub mod state;
 pub mod status;
 pub mod validity;
