@@ -21,6 +21,7 @@ pub mod pod;
 pub mod process;
 pub mod queue;
 pub mod random;
+pub mod secret;
 pub mod service;
 pub mod slim;
 pub mod store;

@@ -137,7 +137,10 @@ impl<V: Cached> Store<V> {
             let shown = inner.seen.get(value.key());
             let known = match shown {
                 Some(shown) => newer_or_same(&Version::of(shown.as_ref()), &Version::of(value.as_ref())),
-                None => value.resource_version().parse().is_ok_and(|version: u64| version <= inner.latest),
+                None => value
+                    .resource_version()
+                    .parse()
+                    .is_ok_and(|version: u64| version <= inner.latest),
             };
             if known {
                 return;

@@ -24,6 +24,7 @@ use crate::build::{self, Context, HeadIdentity, ReplicaIdentity};
 use crate::error::Error;
 use crate::observe::Children;
 use crate::plan::{DeleteAll, Plan, PodDelete, ReplicaCreate, ServiceKind, WhyDelete};
+use crate::prerequisites::Ensured;
 use crate::story::Story;
 
 /// What a plan is carried out with.
@@ -38,6 +39,8 @@ pub struct Applier {
     pub children: Arc<Children>,
     /// Pods whose create was not answered, by cluster.
     pub unsettled: Unsettled,
+    /// Clusters whose prerequisites exist.
+    pub ensured: Ensured,
 }
 
 /// Pods that may have been created, by cluster.

@@ -68,6 +68,37 @@ pub enum Error {
         /// The API server's answer.
         source: kube::Error,
     },
+    /// What the pods need could not be created.
+    #[error("failed to create {kind} {name}: {source}")]
+    CreatePrerequisite {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// What the pods need could not be read.
+    #[error("failed to read {kind} {name}: {source}")]
+    ReadPrerequisite {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The user names a ServiceAccount that does not exist.
+    #[error(
+        "ServiceAccount {name} of headGroupSpec.template.spec.serviceAccountName does not exist; create it, or remove the field to have one made"
+    )]
+    ServiceAccountNotFound {
+        /// Its name.
+        name: String,
+    },
+    /// The operating system gives no randomness.
+    #[error("failed to make a token: the operating system gives no randomness")]
+    NoRandomness,
     /// The status could not be written.
     #[error("failed to write the status: {source}")]
     WriteStatus {
@@ -91,10 +122,14 @@ impl Error {
             | Self::ReadPod { source, .. }
             | Self::DeletePod { source, .. }
             | Self::DeletePods { source, .. }
+            | Self::CreatePrerequisite { source, .. }
+            | Self::ReadPrerequisite { source, .. }
             | Self::WriteStatus { source } => Some(source),
             Self::ForeignService { .. }
             | Self::NoServePort(_)
             | Self::ForeignPod { .. }
+            | Self::ServiceAccountNotFound { .. }
+            | Self::NoRandomness
             | Self::Blocked(_)
             | Self::ContradictingStatus => None,
         }
@@ -113,6 +148,10 @@ impl Failure for Error {
             Self::ForeignPod { .. } => "foreign_pod",
             Self::DeletePod { .. } => "delete_pod",
             Self::DeletePods { .. } => "delete_pods",
+            Self::CreatePrerequisite { .. } => "create_prerequisite",
+            Self::ReadPrerequisite { .. } => "read_prerequisite",
+            Self::ServiceAccountNotFound { .. } => "service_account_not_found",
+            Self::NoRandomness => "no_randomness",
             Self::WriteStatus { .. } => "write_status",
             Self::Blocked(_) => "blocked",
             Self::ContradictingStatus => "contradicting_status",

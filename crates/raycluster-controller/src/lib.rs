@@ -12,6 +12,7 @@ mod error;
 mod metrics;
 mod observe;
 mod plan;
+mod prerequisites;
 mod reconcile;
 mod replicas;
 mod status;
@@ -122,6 +123,7 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
             random: environment.random.clone(),
             children: children.clone(),
             unsettled: apply::Unsettled::default(),
+            ensured: prerequisites::Ensured::default(),
         },
     };
     Ok(Started {

@@ -14,7 +14,8 @@ use crate::RayClusterController;
 use crate::apply::{Applied, Target};
 use crate::build::Context;
 use crate::error::Error;
-use crate::plan::{Rules, ours, plan};
+use crate::plan::{Blocked, Rules, ours, plan};
+use crate::prerequisites::Prerequisites;
 use crate::status::{self, Facts};
 use crate::story::Story;
 
@@ -27,6 +28,7 @@ impl Reconcile for RayClusterController {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Pass, Error> {
         let Some(entry) = self.clusters.get(key) else {
             self.applier.unsettled.forget(key);
+            self.applier.ensured.forget(key);
             return Ok(Pass::skipped());
         };
         let object = match &entry.object {
@@ -55,7 +57,51 @@ impl RayClusterController {
             story.invalid("InvalidRayClusterSpec", note);
         }
         self.applier.settle(key).await?;
-        let stored = object.status.as_ref();
+        let (applied, blocked) = match self.prepare(key, cluster, story).await {
+            Ok(()) => self.act(key, object, cluster, story).await,
+            Err(error) => (
+                Applied {
+                    error: Some(error),
+                    ..Applied::default()
+                },
+                None,
+            ),
+        };
+        let later = self.say(key, object, cluster, &applied, blocked.is_some()).await?;
+        let failed = applied
+            .error
+            .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error));
+        match (failed, blocked) {
+            (Some(error), _) => Err(error),
+            (None, Some(blocked @ Blocked::HeadNotRestarted)) => {
+                tracing::debug!(%blocked, "waiting");
+                Ok(Pass::waiting(self.requeue()))
+            }
+            (None, Some(blocked)) => Err(Error::Blocked(blocked)),
+            (None, None) => Ok(Pass::completed(later.or_else(|| self.requeue()))),
+        }
+    }
+
+    /// What must exist before the pods.
+    async fn prepare(&self, key: &ObjectKey, cluster: &ValidCluster<'_>, story: Story<'_>) -> Result<(), Error> {
+        let prerequisites = Prerequisites {
+            client: &self.client,
+            writes: &self.applier.writes,
+            ensured: &self.applier.ensured,
+            story,
+            fresh: self.applier.children.of(key).pods.is_empty(),
+        };
+        prerequisites.ensure(key, cluster, self.clock.now()).await
+    }
+
+    /// Plans and carries out the plan.
+    async fn act(
+        &self,
+        key: &ObjectKey,
+        object: &RayCluster,
+        cluster: &ValidCluster<'_>,
+        story: Story<'_>,
+    ) -> (Applied, Option<Blocked>) {
         let observed = self.applier.children.of(key);
         let spec_hash = spec_hash(cluster, observed.heads().is_empty());
         let rules = Rules {
@@ -63,49 +109,44 @@ impl RayClusterController {
             gates: &self.gates,
             spec_hash: &spec_hash,
         };
-        let plan = plan(cluster, stored, &observed, rules);
+        let plan = plan(cluster, object.status.as_ref(), &observed, rules);
         let blocked = plan.blocked.clone();
-        let (applied, observed) = if plan.is_empty() {
-            (Applied::default(), observed)
-        } else {
-            let context = Context {
-                switches: &self.switches,
-                gates: &self.gates,
-                defaults: &self.defaults,
-            };
-            let target = Target {
-                cluster,
-                context,
-                spec_hash: &spec_hash,
-                story,
-            };
-            let applied = self.applier.apply(&target, plan).await;
-            (applied, self.applier.children.of(key))
+        if plan.is_empty() {
+            return (Applied::default(), blocked);
+        }
+        let context = Context {
+            switches: &self.switches,
+            gates: &self.gates,
+            defaults: &self.defaults,
         };
+        let target = Target {
+            cluster,
+            context,
+            spec_hash: &spec_hash,
+            story,
+        };
+        (self.applier.apply(&target, plan).await, blocked)
+    }
 
-        let mut facts = Facts::of(cluster, stored, &observed);
-        facts.failed = applied.error.is_some() || !applied.pod_failures.is_empty() || blocked.is_some();
+    /// Computes the status and writes it. Returns the delay when it is put off.
+    async fn say(
+        &self,
+        key: &ObjectKey,
+        object: &RayCluster,
+        cluster: &ValidCluster<'_>,
+        applied: &Applied,
+        blocked: bool,
+    ) -> Result<Option<Duration>, Error> {
+        let observed = self.applier.children.of(key);
+        let mut facts = Facts::of(cluster, object.status.as_ref(), &observed);
+        facts.failed = applied.error.is_some() || !applied.pod_failures.is_empty() || blocked;
         facts.replica_failure = applied
             .pod_failures
             .first()
             .map(|failure| (failure.marker, failure.error.to_string()));
         let now = self.clock.now();
         let status = status::status(cluster, &facts, &self.gates, now);
-        let later = self.write_status(object, status, now).await?;
-        match applied
-            .error
-            .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error))
-        {
-            Some(error) => Err(error),
-            None => match blocked {
-                Some(blocked @ crate::plan::Blocked::HeadNotRestarted) => {
-                    tracing::debug!(%blocked, "waiting");
-                    Ok(Pass::waiting(self.requeue()))
-                }
-                Some(blocked) => Err(Error::Blocked(blocked)),
-                None => Ok(Pass::completed(later.or_else(|| self.requeue()))),
-            },
-        }
+        self.write_status(object, status, now).await
     }
 
     /// The spec breaks a rule: what runs is left alone, and the user is told what to mend.

@@ -32,6 +32,30 @@ impl<'a> Story<'a> {
         self.warn(reason, VALIDATE, note);
     }
 
+    /// The user's ServiceAccount does not exist.
+    pub fn service_account_not_found(&self, error: &Error) {
+        let cluster = self.path(self.object.metadata.name.as_deref().unwrap_or_default());
+        let note = format!("Failed to reconcile RayCluster {cluster}. {error}");
+        self.warn("AutoscalerServiceAccountNotFound", VALIDATE, note);
+    }
+
+    /// What the pods need exists now. Nothing is told of Secrets, as KubeRay does not.
+    pub fn created_prerequisite(&self, kind: &str, name: &str) {
+        if let Some((created, _, words)) = reasons(kind) {
+            self.tell(created, CREATE, format!("Created {words} {}", self.path(name)));
+        }
+    }
+
+    /// What the pods need was refused.
+    pub fn failed_to_create_prerequisite(&self, kind: &str, name: &str, error: &Error) {
+        let (_, failed, words) = reasons(kind).unwrap_or(("", "FailedToCreateSecret", "secret"));
+        self.warn(
+            failed,
+            CREATE,
+            format!("Failed creating {words} {}, {error}", self.path(name)),
+        );
+    }
+
     /// A Service exists now.
     pub fn created_service(&self, name: &str) {
         self.tell("CreatedService", CREATE, format!("Created service {}", self.path(name)));
@@ -196,6 +220,20 @@ impl<'a> Story<'a> {
             note,
         });
     }
+}
+
+/// Reasons for success and failure of a kind, and its name in a sentence.
+fn reasons(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match kind {
+        "ServiceAccount" => (
+            "CreatedServiceAccount",
+            "FailedToCreateServiceAccount",
+            "service account",
+        ),
+        "Role" => ("CreatedRole", "FailedToCreateRole", "role"),
+        "RoleBinding" => ("CreatedRoleBinding", "FailedToCreateRoleBinding", "role binding"),
+        _ => return None,
+    })
 }
 
 /// The state in which a pod was deleted.

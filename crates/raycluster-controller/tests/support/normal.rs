@@ -93,6 +93,7 @@ fn container(container: &mut Value) {
             drop_default(&mut container[probe], key, &json!(default));
         }
         drop_default(&mut container[probe]["httpGet"], "scheme", &json!("HTTP"));
+        drop_default(&mut container[probe]["httpGet"], "path", &json!("/"));
     }
     resources(&mut container["resources"]);
 }
@@ -129,6 +130,7 @@ fn volume(volume: &mut Value) {
     for source in ["secret", "configMap", "projected"] {
         drop_default(&mut volume[source], "defaultMode", &json!(420));
     }
+    drop_default(&mut volume["hostPath"], "type", &json!(""));
     each(&mut volume["projected"], "sources", |source| {
         drop_default(&mut source["serviceAccountToken"], "expirationSeconds", &json!(3600));
     });
@@ -144,6 +146,7 @@ fn service(spec: &mut Value) {
         ("sessionAffinity", json!("None")),
         ("internalTrafficPolicy", json!("Cluster")),
         ("externalTrafficPolicy", json!("Cluster")),
+        ("allocateLoadBalancerNodePorts", json!(true)),
         ("ipFamilyPolicy", json!("SingleStack")),
         ("ipFamilies", json!(["IPv4"])),
         ("clusterIPs", json!(["None"])),
