@@ -32,17 +32,17 @@
 //! that Ray has reported is never taken back. What rests on an object's absence is confirmed by a live read before it is
 //! recorded ([`Step::guards`]): a cache may be older than the object.
 
-pub mod cause;
-pub mod conclusion;
-pub mod deadline;
-pub mod ending;
+mod cause;
+mod conclusion;
+mod deadline;
+mod ending;
 pub mod observed;
-pub mod pass;
+mod pass;
 pub mod poll;
-pub mod report;
-pub mod running;
-pub mod starting;
-pub mod step;
+mod report;
+mod running;
+mod starting;
+mod step;
 
 #[cfg(test)]
 mod tests;

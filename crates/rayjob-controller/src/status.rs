@@ -91,7 +91,9 @@ pub fn without_log(message: &str) -> String {
     }
 }
 
-fn bounded(text: &str) -> String {
+/// `text`, cut to what a status may hold.
+#[must_use]
+pub fn bounded(text: &str) -> String {
     match text.char_indices().nth(MOST_MESSAGE_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -30,7 +30,7 @@ pub(super) fn clean_up(pass: &Pass<'_>) -> Step {
         Submitter::Absent | Submitter::Foreign => {}
     }
     if !effects.is_empty() {
-        return pass.act(effects, Cause::CleansUp);
+        return Step::act(effects, Cause::CleansUp);
     }
     if left {
         return Step::wait(Cause::CleansUp);
@@ -90,10 +90,10 @@ pub(super) fn finished(pass: &Pass<'_>) -> Step {
         return pass.wait_until(Cause::AwaitsExpiry, [Some(due)]);
     }
     if pass.rules.switches.delete_finished_jobs {
-        return pass.act([Effect::DeleteSelf], Cause::Expired);
+        return Step::act([Effect::DeleteSelf], Cause::Expired);
     }
     match pass.standing_cluster() {
-        Some(cluster) if owns(pass.job, cluster) => pass.act([Effect::DeleteCluster], Cause::Expired),
+        Some(cluster) if owns(pass.job, cluster) => Step::act([Effect::DeleteCluster], Cause::Expired),
         _ => Step::wait(Cause::Finished),
     }
 }
@@ -109,10 +109,10 @@ pub(super) fn deletion(pass: &Pass<'_>) -> Step {
         !pass.status.ray_status().terminal() && pass.status.job_id.as_deref().is_some_and(|id| !id.is_empty());
     if may_run && pass.status.dashboard_url.is_some() && pass.dashboard().is_some() {
         match pass.observed.stop {
-            Stop::NotAsked => return pass.act([Effect::StopJob], Cause::Stopping),
+            Stop::NotAsked => return Step::act([Effect::StopJob], Cause::Stopping),
             Stop::Asked => return Step::wait(Cause::Stopping),
             Stop::Over => {}
         }
     }
-    pass.act([Effect::RemoveFinalizer], Cause::Released)
+    Step::act([Effect::RemoveFinalizer], Cause::Released)
 }

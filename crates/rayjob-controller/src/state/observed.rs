@@ -68,21 +68,6 @@ pub enum Stop {
     Over,
 }
 
-impl Observed<'_> {
-    /// A world in which nothing exists.
-    #[must_use]
-    pub fn nothing(suffixes: [String; 2]) -> Self {
-        Self {
-            cluster: None,
-            submitter: Submitter::Absent,
-            head_service: HeadService::Absent,
-            ray: None,
-            stop: Stop::NotAsked,
-            suffixes,
-        }
-    }
-}
-
 impl Submitter {
     /// Whether it will never submit again: it has ended, or is not there.
     #[must_use]

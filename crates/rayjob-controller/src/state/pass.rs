@@ -10,7 +10,7 @@ use ray_api::v1::{RayCluster, RayJob};
 use super::Rules;
 use super::cause::Cause;
 use super::observed::Observed;
-use super::step::{Effect, Step};
+use super::step::Step;
 use crate::build::head_service::dashboard_address;
 use crate::status;
 
@@ -51,13 +51,6 @@ impl<'a> Pass<'a> {
         if status::differs(&self.status, &next) {
             step.status = Some(Box::new(next));
         }
-        step
-    }
-
-    /// Acts.
-    pub fn act(&self, effects: impl Into<Vec<Effect>>, cause: Cause) -> Step {
-        let mut step = Step::wait(cause);
-        step.effects = effects.into();
         step
     }
 

@@ -145,7 +145,7 @@ fn cluster_gone(pass: &Pass<'_>, next: RayJobStatus) -> Step {
             }
         }
         // The submitter submits again to the new cluster.
-        None => pass.act([Effect::CreateCluster], Cause::ClusterMissing),
+        None => Step::act([Effect::CreateCluster], Cause::ClusterMissing),
     }
 }
 
@@ -264,17 +264,8 @@ fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Option<Step> {
     Some(fail(pass, next, failed, Cause::RaySilent))
 }
 
-/// Nothing new: the head Service, or wait.
+/// Nothing new: the head Service, or wait. A time-out holds also while the Service cannot be written.
 fn quiet(pass: &Pass<'_>) -> Step {
-    if selected_cluster(pass).is_none() && pass.standing_cluster().is_some() {
-        match &pass.observed.head_service {
-            HeadService::Absent => return pass.act([Effect::CreateHeadService], Cause::HeadServiceOutdated),
-            HeadService::Selects(cluster) if cluster != pass.cluster_name() => {
-                return pass.act([Effect::UpdateHeadService], Cause::HeadServiceOutdated);
-            }
-            HeadService::Selects(_) | HeadService::Foreign => {}
-        }
-    }
     let cause = match pass.observed.ray.as_ref().map(|observation| &observation.answer) {
         None => Cause::AwaitsObservation,
         Some(Answer::Found(_)) => Cause::JobRuns,
@@ -288,7 +279,23 @@ fn quiet(pass: &Pass<'_>) -> Step {
         Submitter::Absent | Submitter::Foreign | Submitter::Deleting | Submitter::Active => None,
     };
     let silent = silent.map(|since| after(since, timeout));
-    pass.wait_until(cause, [active(pass), silent, submitter])
+    let mut step = pass.wait_until(cause, [active(pass), silent, submitter]);
+    if let Some(effect) = head_service(pass) {
+        (step.effects, step.cause) = (vec![effect], Cause::HeadServiceOutdated);
+    }
+    step
+}
+
+/// What is to be done with the RayJob's head Service. A selected cluster has none but its own.
+fn head_service(pass: &Pass<'_>) -> Option<Effect> {
+    if selected_cluster(pass).is_some() || pass.standing_cluster().is_none() {
+        return None;
+    }
+    match &pass.observed.head_service {
+        HeadService::Absent => Some(Effect::CreateHeadService),
+        HeadService::Selects(cluster) if cluster != pass.cluster_name() => Some(Effect::UpdateHeadService),
+        HeadService::Selects(_) | HeadService::Foreign => None,
+    }
 }
 
 fn fail(pass: &Pass<'_>, next: &RayJobStatus, failed: Conclusion, cause: Cause) -> Step {

@@ -20,7 +20,7 @@ use crate::status;
 pub(super) fn new(pass: &Pass<'_>) -> Step {
     let finalizers = pass.job.metadata.finalizers.iter().flatten();
     if !finalizers.into_iter().any(|finalizer| finalizer == finalizers::RAY_JOB) {
-        return pass.act([Effect::AddFinalizer], Cause::FinalizerMissing);
+        return Step::act([Effect::AddFinalizer], Cause::FinalizerMissing);
     }
     let name = pass.job.metadata.name.as_deref().unwrap_or_default();
     let [cluster, submission] = pass
@@ -84,7 +84,7 @@ pub(super) fn initializing(pass: &Pass<'_>) -> Step {
         (None, _) => absent(pass, next),
     };
     let times = deadlines.map(|deadline| deadline.map(|deadline| deadline.at));
-    if !step.records() && step.effects.is_empty() {
+    if !step.records() {
         step.requeue = pass.wait_until(step.cause, times).requeue;
     }
     step
@@ -93,7 +93,7 @@ pub(super) fn initializing(pass: &Pass<'_>) -> Step {
 /// No cluster of the recorded name.
 fn absent(pass: &Pass<'_>, mut next: RayJobStatus) -> Step {
     let Some(selected) = selected_cluster(pass) else {
-        return pass.act([Effect::CreateCluster], Cause::ClusterMissing);
+        return Step::act([Effect::CreateCluster], Cause::ClusterMissing);
     };
     next.message = Some(format!(
         "RayCluster {selected}, named by clusterSelector, does not exist"
@@ -128,7 +128,7 @@ fn submission(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> 
         return pass.record(next, Cause::NoDashboardPort).reporting(report);
     };
     match pass.observed.submitter {
-        Submitter::Absent => pass.act([Effect::CreateSubmitter { dashboard }], Cause::SubmitterMissing),
+        Submitter::Absent => Step::act([Effect::CreateSubmitter { dashboard }], Cause::SubmitterMissing),
         Submitter::Deleting => Step::wait(Cause::SubmitterDeleting),
         Submitter::Foreign => {
             let name = pass.job.metadata.name.clone().unwrap_or_default();

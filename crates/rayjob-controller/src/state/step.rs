@@ -21,7 +21,7 @@ pub struct Step {
     pub reports: Vec<Report>,
     /// An observation of Ray made at this time or later is needed, at once.
     pub ask: Option<Timestamp>,
-    /// When to look again if nothing changes.
+    /// When to look again if nothing changes; also while the effects fail.
     pub requeue: Option<Duration>,
     /// Why.
     pub cause: Cause,
@@ -76,6 +76,15 @@ impl Step {
             ask: None,
             requeue: None,
             cause,
+        }
+    }
+
+    /// A step that acts.
+    #[must_use]
+    pub fn act(effects: impl Into<Vec<Effect>>, cause: Cause) -> Self {
+        Self {
+            effects: effects.into(),
+            ..Self::wait(cause)
         }
     }
 

@@ -12,6 +12,7 @@ use crate::build::ray_cluster;
 use crate::fixtures::sample;
 use crate::observation::{Answer, Observation};
 use crate::state::observed::HeadService;
+use crate::state::poll::{Target, Way, target};
 use crate::state::{Effect, Observed, Rules, Step, Stop, Submitter, SubmitterEnd, step};
 
 /// `seconds` after the start of the attempt.
@@ -201,16 +202,24 @@ impl Bench {
         self.job.status.get_or_insert_default()
     }
 
-    pub fn step(&self) -> Step {
-        let observed = Observed {
+    fn observed(&self) -> Observed<'_> {
+        Observed {
             cluster: self.cluster.as_ref(),
             submitter: self.submitter.clone(),
             head_service: self.head_service.clone(),
             ray: self.ray.clone(),
             stop: self.stop,
             suffixes: self.suffixes.clone(),
-        };
-        step(&self.job, &observed, &self.rules, self.now)
+        }
+    }
+
+    pub fn step(&self) -> Step {
+        step(&self.job, &self.observed(), &self.rules, self.now)
+    }
+
+    /// Where Ray would be asked.
+    pub fn target(&self) -> Option<Target> {
+        target(&self.job, &self.observed(), &self.rules, Way::Direct)
     }
 
     /// The step's status; fails the test when it records none.

@@ -14,8 +14,7 @@ use ray_dashboard::JobInfo;
 use super::bench::{Bench, at};
 use crate::observation::{Answer, Observation};
 use crate::state::observed::HeadService;
-use crate::state::poll::{self, Way};
-use crate::state::{Effect, Guard, Observed, Stop, Submitter, SubmitterEnd};
+use crate::state::{Effect, Guard, Stop, Submitter, SubmitterEnd};
 
 /// Ray's job on the current head.
 #[derive(Clone)]
@@ -149,10 +148,7 @@ impl World {
 
     /// What the observer does.
     fn observe(&mut self) {
-        let suffixes = [String::new(), String::new()];
-        let mut observed = Observed::nothing(suffixes);
-        observed.cluster = self.bench.cluster.as_ref();
-        if poll::target(&self.bench.job, &observed, &self.bench.rules, Way::Direct).is_none() {
+        if self.bench.target().is_none() {
             self.bench.ray = None;
             return;
         }
@@ -191,7 +187,9 @@ impl World {
             } else if step.effects.is_empty() {
                 return;
             }
-            step.effects.into_iter().for_each(|effect| self.carry_out(effect));
+            for effect in &step.effects {
+                self.carry_out(effect);
+            }
         }
         panic!("no end:\n{}", self.story);
     }
@@ -229,7 +227,7 @@ impl World {
         self.bench.job.status = Some(status);
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, effect: &Effect) {
         self.tell(&format!("{effect:?}").replace(".default.svc.cluster.local:8265", ""));
         let finalizers = &mut self.bench.job.metadata.finalizers;
         match effect {

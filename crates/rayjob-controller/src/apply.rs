@@ -1,0 +1,450 @@
+//! Carries out what a step says.
+//!
+//! Answers of the API server go into the caches at once, so that the next pass sees what this one did. A create whose
+//! answer was lost is repeated under the same recorded name: `AlreadyExists` is then ours, or somebody else's, which a
+//! read tells.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use ray_api::v1::{RayCluster, RayJob, RayJobStatus};
+use ray_api::{finalizers, names};
+use ray_runtime::guard::Guarded;
+use ray_runtime::object_key::ObjectKey;
+use ray_runtime::service::SlimService;
+use ray_runtime::store::Cached;
+use ray_runtime::write::Writes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::build::submitter_job::Submission;
+use crate::build::{head_service, ray_cluster, submitter_job};
+use crate::error::Error;
+use crate::observe::{Caches, WatchedRayJob, controls, watched_cluster, watched_service};
+use crate::observer::Observer;
+use crate::state::poll::Target;
+use crate::state::{Effect, Guard, Rules};
+use crate::story::{Story, Told};
+use crate::submitter::{SlimJob, WatchedJob};
+
+const CLUSTER: &str = "RayCluster";
+const JOB: &str = "Job";
+const SERVICE: &str = "Service";
+
+/// What steps are carried out with.
+pub struct Applier {
+    /// The API server.
+    pub client: Client,
+    /// Bound on writes.
+    pub writes: Writes,
+    /// The caches.
+    pub caches: Arc<Caches>,
+    /// Ray.
+    pub observer: Arc<Observer>,
+    /// What the process was told at its start.
+    pub rules: Rules,
+}
+
+/// What a step is carried out for.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The RayJob as it was read.
+    pub job: &'a RayJob,
+    /// Its RayCluster as it was read.
+    pub cluster: Option<&'a RayCluster>,
+    /// Where Ray is asked.
+    pub target: Option<&'a Target>,
+    /// Takes the events.
+    pub story: Story<'a>,
+}
+
+impl Subject<'_> {
+    fn namespace(&self) -> &str {
+        self.job.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn name(&self) -> &str {
+        self.job.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    fn cluster_name(&self) -> &str {
+        let status = self.job.status.as_ref();
+        status
+            .and_then(|status| status.ray_cluster_name.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+impl Applier {
+    /// Carries out the effects, all of them, and returns the first error.
+    pub async fn act(&self, subject: Subject<'_>, effects: &[Effect]) -> Result<(), Error> {
+        let mut result = Ok(());
+        for effect in effects {
+            let done = self.one(subject, effect).await;
+            result = result.and(done);
+        }
+        result
+    }
+
+    async fn one(&self, subject: Subject<'_>, effect: &Effect) -> Result<(), Error> {
+        let Subject { story, .. } = subject;
+        let cluster = subject.cluster_name();
+        let job = subject.name();
+        let service = names::head_service(job);
+        let (told, name, done) = match effect {
+            Effect::AddFinalizer | Effect::RemoveFinalizer => return self.set_finalizer(subject, effect).await,
+            Effect::DeleteSelf => return self.delete_self(subject).await,
+            Effect::StopJob => {
+                if let Some(target) = subject.target {
+                    self.observer.stop(&ObjectKey::of(subject.job), target);
+                }
+                return Ok(());
+            }
+            Effect::CreateCluster => (Told::CreateCluster, cluster, self.create_cluster(subject).await),
+            Effect::DeleteCluster => (Told::DeleteCluster, cluster, self.delete_cluster(subject).await),
+            Effect::CreateSubmitter { dashboard } => (
+                Told::CreateSubmitter,
+                job,
+                self.create_submitter(subject, dashboard).await,
+            ),
+            Effect::DeleteSubmitter => (Told::DeleteSubmitter, job, self.delete_submitter(subject).await),
+            Effect::CreateHeadService => (
+                Told::CreateService,
+                service.as_str(),
+                self.create_service(subject).await,
+            ),
+            Effect::UpdateHeadService => (
+                Told::UpdateService,
+                service.as_str(),
+                self.update_service(subject).await,
+            ),
+        };
+        match &done {
+            Ok(Done::Now) => story.done(told, name),
+            Ok(Done::Before) => {}
+            Err(error) => story.failed(told, name, error),
+        }
+        done.map(|_| ())
+    }
+
+    /// Whether live reads confirm the absences that a step rests on. What is there after all goes into the caches.
+    pub async fn confirm(&self, subject: Subject<'_>, guards: &[Guard]) -> Result<bool, Error> {
+        let mut confirmed = true;
+        for guard in guards {
+            confirmed &= match guard {
+                Guard::ClusterAbsent => {
+                    let name = subject.cluster_name();
+                    let found: Option<Guarded<RayCluster>> = self.read(subject.namespace(), CLUSTER, name).await?;
+                    let found = found.map(watched_cluster);
+                    let ours = |job: &RayJob| {
+                        job.spec.selects_cluster() || found.as_ref().is_some_and(|entry| controls(job, &entry.object))
+                    };
+                    let absent = found.is_none() || !ours(subject.job);
+                    if let Some(found) = found {
+                        self.caches.clusters.wrote(found);
+                    }
+                    absent
+                }
+                Guard::SubmitterAbsent => {
+                    let found: Option<SlimJob> = self.read(subject.namespace(), JOB, subject.name()).await?;
+                    let absent = found.as_ref().is_none_or(|found| !controls(subject.job, found));
+                    if let (false, Some(found)) = (absent, found) {
+                        self.caches.submitters.wrote(WatchedJob::from(found));
+                    }
+                    absent
+                }
+            };
+        }
+        Ok(confirmed)
+    }
+
+    /// Records a status; refused as a conflict when the object has changed since it was read.
+    pub async fn record(&self, job: &RayJob, status: &RayJobStatus) -> Result<(), Error> {
+        let patch = ray_runtime::patch::status(job, job.status.as_ref(), status);
+        let (api, name) = (self.jobs(job), job.name_any());
+        let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let write = api.patch_status(&name, &parameters, &patch);
+        let written = self
+            .writes
+            .one(write)
+            .await
+            .map_err(|source| Error::Write { what: "status", source })?;
+        self.caches.jobs.wrote(WatchedRayJob::new(written));
+        Ok(())
+    }
+
+    async fn create_cluster(&self, subject: Subject<'_>) -> Result<Done, Error> {
+        let Some(spec) = &subject.job.spec.ray_cluster_spec else {
+            return Ok(Done::Before);
+        };
+        let cluster = ray_cluster::build(subject.job, subject.cluster_name(), spec);
+        let (created, done) = self
+            .create::<_, Guarded<RayCluster>>(subject, CLUSTER, &cluster)
+            .await?;
+        // Somebody else's is kept too: the next step takes another name.
+        self.caches.clusters.wrote(watched_cluster(created));
+        Ok(done)
+    }
+
+    async fn create_submitter(&self, subject: Subject<'_>, dashboard: &str) -> Result<Done, Error> {
+        let (Some(cluster), Some(status)) = (subject.cluster, &subject.job.status) else {
+            return Ok(Done::Before);
+        };
+        let submission = Submission {
+            cluster,
+            dashboard,
+            id: status.job_id.as_deref().unwrap_or_default(),
+            switches: &self.rules.switches,
+        };
+        let job = submitter_job::build(subject.job, submission).map_err(Error::Submitter)?;
+        let (created, done) = self.create::<_, SlimJob>(subject, JOB, &job).await?;
+        ours(subject, JOB, &created)?;
+        self.caches.submitters.wrote(WatchedJob::from(created));
+        Ok(done)
+    }
+
+    async fn create_service(&self, subject: Subject<'_>) -> Result<Done, Error> {
+        let Some(service) = self.head_service(subject) else {
+            return Ok(Done::Before);
+        };
+        let (created, done) = self.create::<_, SlimService>(subject, SERVICE, &service).await?;
+        ours(subject, SERVICE, &created)?;
+        self.caches.services.wrote(watched_service(created));
+        Ok(done)
+    }
+
+    /// Points the Service at another cluster. What the API server has chosen for it stays.
+    async fn update_service(&self, subject: Subject<'_>) -> Result<Done, Error> {
+        let Some(service) = self.head_service(subject) else {
+            return Ok(Done::Before);
+        };
+        let name = service.name_any();
+        let known = self.caches.services.get(&ObjectKey::of(&service));
+        let mut spec = serde_json::to_value(&service.spec).unwrap_or_default();
+        if let Some(spec) = spec.as_object_mut() {
+            spec.remove("clusterIP");
+        }
+        let patch = json!({ "metadata": { "uid": known.as_ref().map(|known| known.uid()) }, "spec": spec });
+        let api: Api<SlimService> = Api::namespaced(self.client.clone(), subject.namespace());
+        let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let written = self.writes.one(api.patch(&name, &parameters, &patch)).await;
+        match written {
+            Ok(written) => {
+                self.caches.services.wrote(watched_service(written));
+                Ok(Done::Now)
+            }
+            Err(kube::Error::Api(status)) if status.is_not_found() => {
+                if let Some(known) = known {
+                    self.caches.services.removed(&known);
+                }
+                Ok(Done::Before)
+            }
+            Err(source) => Err(Error::Update {
+                kind: SERVICE,
+                name,
+                source,
+            }),
+        }
+    }
+
+    fn head_service(&self, subject: Subject<'_>) -> Option<Service> {
+        Some(head_service::build(subject.job, subject.cluster?, &self.rules.switches))
+    }
+
+    async fn delete_cluster(&self, subject: Subject<'_>) -> Result<Done, Error> {
+        let name = subject.cluster_name();
+        let Some(known) = self.caches.clusters.get(&ObjectKey::new(subject.namespace(), name)) else {
+            return Ok(Done::Before);
+        };
+        let parameters = DeleteParams::default();
+        let deleted = self
+            .delete::<Guarded<RayCluster>>(known.key(), CLUSTER, known.uid(), parameters)
+            .await?;
+        match deleted {
+            Some(left) => self.caches.clusters.wrote(watched_cluster(left)),
+            None => self.caches.clusters.removed(&known),
+        }
+        Ok(Done::Now)
+    }
+
+    async fn delete_submitter(&self, subject: Subject<'_>) -> Result<Done, Error> {
+        let Some(known) = self.caches.submitters.get(&ObjectKey::of(subject.job)) else {
+            return Ok(Done::Before);
+        };
+        let parameters = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        let deleted = self
+            .delete::<SlimJob>(known.key(), JOB, known.uid(), parameters)
+            .await?;
+        match deleted {
+            Some(left) => self.caches.submitters.wrote(WatchedJob::from(left)),
+            None => self.caches.submitters.removed(&known),
+        }
+        Ok(Done::Now)
+    }
+
+    async fn delete_self(&self, subject: Subject<'_>) -> Result<(), Error> {
+        let key = ObjectKey::of(subject.job);
+        let uid = subject.job.uid().unwrap_or_default();
+        let deleted = self
+            .delete::<Guarded<RayJob>>(&key, "RayJob", &uid, DeleteParams::default())
+            .await?;
+        match deleted.map(WatchedRayJob::new) {
+            Some(left) => self.caches.jobs.wrote(left),
+            None => self.forget(&key),
+        }
+        Ok(())
+    }
+
+    /// Adds or removes our finalizer; the others stay.
+    async fn set_finalizer(&self, subject: Subject<'_>, effect: &Effect) -> Result<(), Error> {
+        let job = subject.job;
+        let mut wanted = job.metadata.finalizers.clone().unwrap_or_default();
+        wanted.retain(|finalizer| finalizer != finalizers::RAY_JOB);
+        if *effect == Effect::AddFinalizer {
+            wanted.push(finalizers::RAY_JOB.to_owned());
+        }
+        let last = wanted.is_empty();
+        let version = json!({ "resourceVersion": job.resource_version(), "uid": job.uid() });
+        let mut metadata: Value = version;
+        metadata["finalizers"] = json!(wanted);
+        let (api, name) = (self.jobs(job), job.name_any());
+        let (parameters, patch) = (PatchParams::default(), Patch::Merge(json!({ "metadata": metadata })));
+        match self.writes.one(api.patch(&name, &parameters, &patch)).await {
+            // Nothing holds its deletion any more: it is gone.
+            Ok(_) if last && job.metadata.deletion_timestamp.is_some() => self.forget(&ObjectKey::of(job)),
+            Ok(written) => self.caches.jobs.wrote(WatchedRayJob::new(written)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => self.forget(&ObjectKey::of(job)),
+            Err(source) => {
+                return Err(Error::Write {
+                    what: "finalizers",
+                    source,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&self, key: &ObjectKey) {
+        if let Some(known) = self.caches.jobs.get(key) {
+            self.caches.jobs.removed(&known);
+        }
+    }
+
+    fn jobs(&self, job: &RayJob) -> Api<Guarded<RayJob>> {
+        Api::namespaced(
+            self.client.clone(),
+            job.metadata.namespace.as_deref().unwrap_or_default(),
+        )
+    }
+
+    /// Creates a child, or reads the one that has its name; decodes of the answer what `Answer` holds.
+    async fn create<K, Answer>(
+        &self,
+        subject: Subject<'_>,
+        kind: &'static str,
+        child: &K,
+    ) -> Result<(Answer, Done), Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+        Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let name = child.name_any();
+        match self.writes.one(post(&self.client, child)).await {
+            Ok(created) => Ok((created, Done::Now)),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                match self.read(subject.namespace(), kind, &name).await? {
+                    Some(existing) => Ok((existing, Done::Before)),
+                    None => Err(Error::Create {
+                        kind,
+                        name,
+                        source: kube::Error::Api(status),
+                    }),
+                }
+            }
+            Err(source) => Err(Error::Create { kind, name, source }),
+        }
+    }
+
+    async fn read<Answer>(&self, namespace: &str, kind: &'static str, name: &str) -> Result<Option<Answer>, Error>
+    where
+        Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let api: Api<Answer> = Api::namespaced(self.client.clone(), namespace);
+        api.get_opt(name).await.map_err(|source| Error::Read {
+            kind,
+            name: name.to_owned(),
+            source,
+        })
+    }
+
+    /// Deletes the object with this UID; what is left of it, if anything is.
+    async fn delete<Answer>(
+        &self,
+        key: &ObjectKey,
+        kind: &'static str,
+        uid: &str,
+        parameters: DeleteParams,
+    ) -> Result<Option<Answer>, Error>
+    where
+        Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let api: Api<Answer> = Api::namespaced(self.client.clone(), &key.namespace);
+        let parameters = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(uid.to_owned()),
+                resource_version: None,
+            }),
+            ..parameters
+        };
+        match self.writes.one(api.delete(&key.name, &parameters)).await {
+            Ok(answer) => Ok(answer.left().filter(|left| left.meta().deletion_timestamp.is_some())),
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(None),
+            Err(source) => Err(Error::Delete {
+                kind,
+                name: key.name.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+/// Whether a write did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// It did.
+    Now,
+    /// It was done before.
+    Before,
+}
+
+/// An existing child must be the RayJob's own.
+fn ours(subject: Subject<'_>, kind: &'static str, child: &impl Resource) -> Result<(), Error> {
+    if controls(subject.job, child) {
+        return Ok(());
+    }
+    Err(Error::Foreign {
+        kind,
+        name: child.name_any(),
+    })
+}
+
+/// Creates `object` and reads the answer as `Answer`, of which less is decoded.
+async fn post<K, Answer>(client: &Client, object: &K) -> Result<Answer, kube::Error>
+where
+    K: Resource<DynamicType = ()> + Serialize,
+    Answer: DeserializeOwned,
+{
+    let url = K::url_path(&(), object.meta().namespace.as_deref());
+    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let request = kube::core::Request::new(url)
+        .create(&PostParams::default(), body)
+        .map_err(kube::Error::BuildRequest)?;
+    client.request(request).await
+}
