@@ -22,6 +22,7 @@ mod labels;
 mod node;
 mod owner;
 mod probes;
+mod requirements;
 mod resources;
 mod services;
 mod start_command;

@@ -8,8 +8,8 @@ use ray_api::environment as variables;
 use ray_api::labels;
 use ray_api::v1::cluster::AutoscalerOptions;
 
-use super::init_container::fixed_resources;
 use super::node::Node;
+use super::requirements::fixed_resources;
 use super::tls;
 
 const COMMAND: &str =

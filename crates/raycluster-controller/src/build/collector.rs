@@ -9,8 +9,8 @@ use ray_api::ports;
 use ray_api::v1::cluster::CollectorOptions;
 
 use super::draft::Draft;
-use super::init_container::resource_requirements;
 use super::node::{Node, Role, cluster_label};
+use super::requirements::resource_requirements;
 
 /// Name of the sidecar.
 pub(super) const NAME: &str = "ray-history-collector";

@@ -3,12 +3,10 @@
 //! Traps: it carries the user's environment and mounts of the Ray container, as they were before anything was added,
 //! since `ray health-check` may need them; it never gives up, the pod's owner does.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{Container, ResourceRequirements};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::api::core::v1::Container;
 
 use super::node::Node;
+use super::requirements::fixed_resources;
 
 /// Its name.
 pub(super) const WAIT_FOR_GCS: &str = "wait-gcs-ready";
@@ -50,22 +48,4 @@ done
 echo "GCS is ready. Messages above can be ignored."
 "#
     )
-}
-
-/// The same limits and requests.
-pub(super) fn fixed_resources(cpu: &str, memory: &str) -> ResourceRequirements {
-    resource_requirements((cpu, memory), (cpu, memory))
-}
-
-/// CPU and memory of limits and of requests.
-pub(super) fn resource_requirements(limits: (&str, &str), requests: (&str, &str)) -> ResourceRequirements {
-    let amounts = |(cpu, memory): (&str, &str)| {
-        let amount = |name: &str, amount: &str| (name.to_owned(), Quantity(amount.to_owned()));
-        BTreeMap::from([amount("cpu", cpu), amount("memory", memory)])
-    };
-    ResourceRequirements {
-        limits: Some(amounts(limits)),
-        requests: Some(amounts(requests)),
-        claims: None,
-    }
 }

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{Container, SecretVolumeSource, Volume, VolumeMo
 use ray_api::environment as variables;
 
 use super::draft::Draft;
-use super::init_container::fixed_resources;
 use super::node::{Node, Role};
+use super::requirements::fixed_resources;
 
 /// Name of the init container.
 pub(super) const WAIT_FOR_ADDRESS: &str = "wait-for-tls-ip-san";
