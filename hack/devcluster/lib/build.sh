@@ -25,7 +25,7 @@ tools_up() {
 		check_disk "$CACHE" 6
 		find_go
 		long_step "$CACHE/log/build.log" \
-			"building Kubernetes $KUBERNETES_VERSION and its tools (about 10 minutes the first time)" build_tools
+			"building Kubernetes $KUBERNETES_VERSION and its tools (10 to 25 minutes the first time)" build_tools
 		say "built in $BIN"
 	fi
 	unlock

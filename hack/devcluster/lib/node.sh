@@ -132,7 +132,11 @@ start_kubelet() {
 # make_cgroups: the parent of all, in the one hierarchy of version 2 or in each
 # of version 1. The kubelet wants it to exist.
 make_cgroups() {
-	local hierarchy file
+	local hierarchy file controller
+	# In version 2 a parent says what its children control.
+	for controller in $(cat /sys/fs/cgroup/cgroup.controllers 2>/dev/null || true); do
+		echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true
+	done 2>/dev/null
 	while read -r hierarchy; do
 		mkdir -p "$hierarchy/$MARK"
 	done < <(cgroup_hierarchies)

@@ -18,6 +18,8 @@ start() {
 		[[ -z ${LOCK:-} ]] || exec {LOCK}>&-
 		exec setsid -- "$@" >"$LOGS/$name.log" 2>&1 </dev/null
 	) &
+	# This shell does not tell of its end.
+	disown "$!"
 	echo "$! $(start_time "$!") $(<$BOOT_ID)" >"$RUN/$name.pid"
 }
 
