@@ -18,6 +18,7 @@ pub mod quantity;
 pub mod ray_version;
 pub mod runtime_env;
 pub mod service_ports;
+pub mod spec_hash;
 pub mod switches;
 pub mod v1;
 pub mod validate;
