@@ -205,8 +205,31 @@ fn decimal(value: u64, unit: u64) -> String {
 mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
+    use serde::Deserialize;
 
     use super::*;
+
+    /// What Go's `time` answers; made by `hack/spec-hash/durations`.
+    const VECTORS: &str = include_str!("go_duration/vectors.json");
+
+    #[derive(Deserialize)]
+    struct Vector {
+        text: String,
+        /// Absent when the text is refused.
+        nanoseconds: Option<i64>,
+        #[serde(default)]
+        string: String,
+    }
+
+    #[test]
+    fn answers_as_go_does() {
+        for vector in serde_json::from_str::<Vec<Vector>>(VECTORS).unwrap() {
+            let duration = vector.text.parse::<GoDuration>().ok();
+            let found = duration.map(|duration| (duration.nanoseconds(), duration.to_string()));
+            let expected = vector.nanoseconds.map(|nanoseconds| (nanoseconds, vector.string));
+            assert_eq!(found, expected, "{:?}", vector.text);
+        }
+    }
 
     #[rstest]
     #[case("0", 0, "0s")]
