@@ -13,6 +13,7 @@
 //! - The two annotations differ for the same spec: see [`recreate_hash`] and [`service_hash`].
 //! - Quantities are written as Go keeps them, which is not always their canonical form; see [`crate::quantity`].
 //! - A Kubernetes version with a new pod field changes no hash unless the field is set.
+//! - A `headService` that names its `apiVersion` or `kind` hashes as if it did not, unlike KubeRay: its type forgets both.
 
 #[rustfmt::skip]
 mod kubernetes;
