@@ -79,7 +79,7 @@ impl<'a> Pass<'a> {
 }
 
 /// The time as the API stores it.
-fn whole_seconds(time: Timestamp) -> Timestamp {
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

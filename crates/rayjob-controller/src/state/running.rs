@@ -12,7 +12,7 @@ use super::cause::Cause;
 use super::conclusion::Conclusion;
 use super::deadline::{Deadline, date_time};
 use super::observed::{HeadService, Submitter, SubmitterEnd};
-use super::pass::{Pass, after};
+use super::pass::{Pass, after, whole_seconds};
 use super::report::Report;
 use super::starting::selected_cluster;
 use super::step::{Effect, Guard, Step};
@@ -68,8 +68,9 @@ fn told(pass: &Pass<'_>) -> RayJobStatus {
             next.message = info.message.as_deref().map(status::without_log);
             if info.start_time.is_some() || info.end_time.is_some() {
                 let times = next.ray_job_info.get_or_insert_with(RayJobInfo::default);
-                times.start_time = info.start_time.map(Time).or(times.start_time.take());
-                times.end_time = info.end_time.map(Time).or(times.end_time.take());
+                let stored = |time: Option<Timestamp>| time.map(whole_seconds).map(Time);
+                times.start_time = stored(info.start_time).or(times.start_time.take());
+                times.end_time = stored(info.end_time).or(times.end_time.take());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Running, until its end.
 
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use ray_api::v1::job::{JobDeploymentStatus as Phase, JobStatus};
 use ray_dashboard::JobInfo;
@@ -31,6 +32,19 @@ fn ray_is_awaited_and_then_copied() {
     );
     assert_eq!(status.message.as_deref(), Some("Job is currently running."));
     assert_eq!(status.ray_job_info.unwrap().start_time, Some(Time(at(3))));
+}
+
+/// Ray tells milliseconds and the API stores seconds: the same answer must not be written again and again.
+#[test]
+fn the_same_times_are_written_once() {
+    let info = JobInfo {
+        start_time: Some(at(3) + SignedDuration::from_millis(123)),
+        ..JobInfo::new(JobStatus::Running)
+    };
+    let mut bench = Bench::running().answer(4, Answer::Found(info));
+    let recorded = serde_json::to_value(bench.recorded()).unwrap();
+    bench.job.status = Some(serde_json::from_value(recorded).unwrap());
+    assert!(!bench.step().records());
 }
 
 #[test]
