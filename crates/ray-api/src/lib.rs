@@ -5,11 +5,13 @@
 pub mod annotations;
 pub mod authentication;
 pub mod conditions;
+pub mod cron;
 pub mod environment;
 pub mod finalizers;
 pub mod gates;
 pub mod go_duration;
 pub mod go_quote;
+pub mod go_yaml;
 pub mod head_service;
 pub mod labels;
 pub mod names;

@@ -2,15 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use crate::go_yaml::{self, ParseYamlError};
+
 /// Why a text is no runtime environment.
 #[derive(Debug, thiserror::Error)]
-pub enum ParseRuntimeEnvError {
-    /// No YAML, or no mapping at its top.
-    #[error("{0}")]
-    Yaml(String),
-}
+#[error(transparent)]
+pub struct ParseRuntimeEnvError(#[from] ParseYamlError);
 
-/// The mapping in `text`.
+/// The mapping in `text`, as Ray gets it in JSON.
 pub fn parse(text: &str) -> Result<Map<String, Value>, ParseRuntimeEnvError> {
-    serde_saphyr::from_str(text).map_err(|error| ParseRuntimeEnvError::Yaml(error.to_string()))
+    Ok(go_yaml::mapping(text)?)
 }

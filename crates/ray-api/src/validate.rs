@@ -13,6 +13,7 @@
 mod authentication;
 mod autoscaler;
 mod cluster;
+mod cron_job;
 mod deletion;
 mod gcs;
 mod groups;
@@ -31,6 +32,7 @@ use std::fmt;
 pub use cluster::{
     ValidCluster, ValidClusterSpec, ValidWorkerGroup, cluster, cluster_warnings, duplicate_worker_groups,
 };
+pub use cron_job::{ValidCronJob, cron_job};
 pub use job::{ClusterSource, JobMode, ValidJob, ValidJobSpec, job};
 pub use service::{IncrementalUpgrade, ServiceUpgrade, ValidService, service};
 
