@@ -100,7 +100,7 @@ impl HeadService<'_> {
         let ports = HeadPorts::of(ray_container).head_service();
         let mut service = match &head.head_service {
             Some(own) => {
-                let mut service = own.clone();
+                let mut service = Service::from(own.clone());
                 let spec = service.spec.get_or_insert_default();
                 spec.ports.get_or_insert_default().extend(ports);
                 if spec.type_.as_deref().is_none_or(str::is_empty) {

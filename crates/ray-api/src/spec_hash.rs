@@ -13,7 +13,6 @@
 //! - The two annotations differ for the same spec: see [`recreate_hash`] and [`service_hash`].
 //! - Quantities are written as Go keeps them, which is not always their canonical form; see [`crate::quantity`].
 //! - A Kubernetes version with a new pod field changes no hash unless the field is set.
-//! - A `headService` that names its `apiVersion` or `kind` hashes as if it did not, unlike KubeRay: its type forgets both.
 
 #[rustfmt::skip]
 mod kubernetes;
@@ -77,11 +76,6 @@ fn cleared(spec: &RayClusterSpec) -> Value {
     let mut spec = serde_json::to_value(spec).unwrap_or_default();
     if let Some(fields) = spec.as_object_mut() {
         fields.remove("upgradeStrategy");
-    }
-    if let Some(Value::Object(service)) = spec.pointer_mut("/headGroupSpec/headService") {
-        // The type of the field prints both, given or not; people leave them out.
-        service.remove("apiVersion");
-        service.remove("kind");
     }
     for group in groups(&mut spec) {
         for field in ["replicas", "minReplicas", "maxReplicas"] {

@@ -12,12 +12,14 @@ pub mod cluster_status;
 pub mod cron_job;
 pub mod job;
 pub mod service;
+pub mod service_template;
 
 pub use cluster::{RayCluster, RayClusterSpec};
 pub use cluster_status::RayClusterStatus;
 pub use cron_job::{RayCronJob, RayCronJobSpec, RayCronJobStatus};
 pub use job::{RayJob, RayJobSpec, RayJobStatus};
 pub use service::{RayService, RayServiceSpec, RayServiceStatuses};
+pub use service_template::ServiceTemplate;
 
 /// The API group of all kinds.
 pub const GROUP: &str = "ray.io";

@@ -127,9 +127,6 @@ func service(name string, random *source, spec *schema) object {
 	head := object{"template": template(random, group)}
 	random.field(head, "headService", group.Properties["headService"], true)
 	if service, ok := head["headService"].(object); ok {
-		// The Rust type of a Service cannot tell whether it was told what it is.
-		delete(service, "apiVersion")
-		delete(service, "kind")
 		// A RayService names its head Services itself.
 		if metadata, ok := service["metadata"].(object); ok {
 			delete(metadata, "name")

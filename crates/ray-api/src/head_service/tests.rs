@@ -150,7 +150,7 @@ fn a_service_of_the_users_keeps_what_is_not_ours() {
     let mut spec = spec(&[("dashboard", 8265)]);
     spec.head_service_annotations = Some(map(&[("a", "ours")]));
     spec.head_group_spec.service_type = Some("NodePort".to_owned());
-    spec.head_group_spec.head_service = Some(users_service());
+    spec.head_group_spec.head_service = Some(users_service().into());
     let service = for_cluster(&spec);
     assert_eq!(service.metadata.name.as_deref(), Some("mine"));
     assert_eq!(service.metadata.namespace.as_deref(), Some("default"));

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster_status::RayClusterStatus;
+use super::service_template::ServiceTemplate;
 
 /// A Ray cluster: one head pod and groups of worker pods.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -407,7 +408,8 @@ pub struct HeadGroupSpec {
     pub template: PodTemplateSpec,
     /// A Service of the user's making for the head; its selector is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head_service: Option<Service>,
+    #[schemars(with = "Option<Service>")]
+    pub head_service: Option<ServiceTemplate>,
     /// Creates an Ingress (on OpenShift a Route) for the dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_ingress: Option<bool>,

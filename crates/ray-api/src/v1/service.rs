@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::RayClusterSpec;
 use super::cluster_status::RayClusterStatus;
+use super::service_template::ServiceTemplate;
 
 /// A Ray Serve service.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,7 +41,8 @@ pub struct RayServiceSpec {
     pub deployment_unhealthy_second_threshold: Option<i32>,
     /// A Service of the user's making for the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serve_service: Option<Service>,
+    #[schemars(with = "Option<Service>")]
+    pub serve_service: Option<ServiceTemplate>,
     /// How a new cluster takes over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade_strategy: Option<RayServiceUpgradeStrategy>,
