@@ -4,6 +4,12 @@
 //! try; and whole objects at random. What the schemas admit and no decoder takes, KubeRay's included, is listed in
 //! [`admitted_but_unreadable`].
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail; helpers outside of test functions too"
+)]
+
 use std::fs;
 use std::path::Path;
 
@@ -141,7 +147,7 @@ fn one_path_each(node: &Value) -> Vec<Value> {
     values
 }
 
-/// A small generator of pseudo-random numbers (SplitMix64), so that a seed is all that a failure needs.
+/// A small generator of pseudo-random numbers (splitmix64), so that a seed is all that a failure needs.
 struct Random(u64);
 
 impl Random {

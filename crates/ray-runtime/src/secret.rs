@@ -2,15 +2,18 @@
 
 use rustls::crypto::aws_lc_rs;
 
-/// A new token: 32 random bytes of the operating system's kind, as text (standard base64).
-///
-/// Fails only when the operating system gives no randomness.
-pub fn token() -> Result<String, ()> {
+/// The operating system gives no randomness.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system gives no randomness")]
+pub struct NoRandomness;
+
+/// A new token: 32 random bytes, as text (standard base64).
+pub fn token() -> Result<String, NoRandomness> {
     let mut bytes = [0_u8; 32];
     aws_lc_rs::default_provider()
         .secure_random
         .fill(&mut bytes)
-        .map_err(|_| ())?;
+        .map_err(|_| NoRandomness)?;
     Ok(base64(&bytes))
 }
 

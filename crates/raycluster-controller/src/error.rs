@@ -96,9 +96,9 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// The operating system gives no randomness.
-    #[error("failed to make a token: the operating system gives no randomness")]
-    NoRandomness,
+    /// No token could be made.
+    #[error("failed to make a token: {0}")]
+    MakeToken(ray_runtime::secret::NoRandomness),
     /// The status could not be written.
     #[error("failed to write the status: {source}")]
     WriteStatus {
@@ -129,7 +129,7 @@ impl Error {
             | Self::NoServePort(_)
             | Self::ForeignPod { .. }
             | Self::ServiceAccountNotFound { .. }
-            | Self::NoRandomness
+            | Self::MakeToken(_)
             | Self::Blocked(_)
             | Self::ContradictingStatus => None,
         }
@@ -151,7 +151,7 @@ impl Failure for Error {
             Self::CreatePrerequisite { .. } => "create_prerequisite",
             Self::ReadPrerequisite { .. } => "read_prerequisite",
             Self::ServiceAccountNotFound { .. } => "service_account_not_found",
-            Self::NoRandomness => "no_randomness",
+            Self::MakeToken(_) => "make_token",
             Self::WriteStatus { .. } => "write_status",
             Self::Blocked(_) => "blocked",
             Self::ContradictingStatus => "contradicting_status",

@@ -100,7 +100,7 @@ impl Prerequisites<'_> {
             self.exists(&build::role(cluster)).await?;
             self.exists(&build::role_binding(cluster)).await?;
         }
-        let token = secret::token().map_err(|()| Error::NoRandomness)?;
+        let token = secret::token().map_err(Error::MakeToken)?;
         if let Some(secret) = build::token_secret(cluster, &token) {
             self.exists(&secret).await?;
         }

@@ -1,6 +1,12 @@
 //! Laws of the builders, for random specs: whatever is valid is built, the same spec gives the same pod, and what finds
 //! a pod again cannot be taken away by a user.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail; helpers outside of test functions too"
+)]
+
 mod support;
 
 use proptest::prelude::*;

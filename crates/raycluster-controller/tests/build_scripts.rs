@@ -1,5 +1,11 @@
 //! Runs the scripts of the init containers in bash, with stand-ins for the programs that they call.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail; helpers outside of test functions too"
+)]
+
 mod support;
 
 use std::fs;

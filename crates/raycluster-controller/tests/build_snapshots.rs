@@ -1,5 +1,11 @@
 //! Whole objects of clusters that between them use every feature, to be read in review.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail; helpers outside of test functions too"
+)]
+
 mod support;
 
 use ray_api::validate;

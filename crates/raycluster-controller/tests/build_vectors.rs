@@ -1,5 +1,11 @@
 //! What users and the Ray autoscaler rely on, one fact a test, each from a small spec.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail; helpers outside of test functions too"
+)]
+
 mod support;
 
 use k8s_openapi::api::core::v1::{Container, Pod};

@@ -1,0 +1,146 @@
+//! Every rule by its number in the reference's order, on manifests as users write them.
+//!
+//! A case is a valid manifest and a merge patch. With `RECORD_CASES=FILE` set, each case is also written there, a line
+//! each, for `hack/validation/record`, which asks KubeRay for its text; `recorded.json` is what it has answered.
+
+mod authentication;
+mod autoscaler;
+mod cron_job;
+mod deletion;
+mod gcs;
+mod groups;
+mod history_server;
+mod job;
+mod kubernetes_names;
+mod metadata;
+mod network_policy;
+mod properties;
+mod recorded;
+mod service;
+mod tls;
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Violations, cluster, cron_job, job, service};
+use crate::gates::FeatureGates;
+
+const CLUSTER: &str = r#"
+apiVersion: ray.io/v1
+kind: RayCluster
+metadata: {name: example, namespace: default, uid: 5a1ee4a9-6a3f-4ed0-94b5-5ec6a3a0b3d3}
+spec:
+  rayVersion: "2.56.0"
+  headGroupSpec:
+    rayStartParams: {dashboard-host: 0.0.0.0}
+    template:
+      spec:
+        containers:
+        - {name: ray-head, image: "rayproject/ray:2.56.0"}
+  workerGroupSpecs:
+  - groupName: small
+    replicas: 1
+    minReplicas: 0
+    maxReplicas: 3
+    rayStartParams: {}
+    template:
+      spec:
+        containers:
+        - {name: ray-worker, image: "rayproject/ray:2.56.0"}
+  - groupName: large
+    replicas: 0
+    minReplicas: 0
+    maxReplicas: 1
+    rayStartParams: {}
+    template:
+      spec:
+        containers:
+        - {name: ray-worker, image: "rayproject/ray:2.56.0"}
+"#;
+
+/// A valid manifest of `kind`.
+fn manifest(kind: &str) -> Value {
+    let cluster: Value = yaml(CLUSTER);
+    let metadata = cluster["metadata"].clone();
+    let job = json!({"entrypoint": "python main.py", "rayClusterSpec": cluster["spec"]});
+    let spec = match kind {
+        "RayCluster" => cluster["spec"].clone(),
+        "RayJob" => job,
+        "RayService" => json!({"rayClusterConfig": cluster["spec"], "serveConfigV2": "applications: []"}),
+        "RayCronJob" => json!({"schedule": "*/5 * * * *", "jobTemplate": job}),
+        _ => panic!("no such kind: {kind}"),
+    };
+    json!({"apiVersion": "ray.io/v1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+/// Lays `patch` over `value`: `null` removes, and a mapping with numbers as keys changes elements of a list.
+fn merge(value: &mut Value, patch: Value) {
+    match (value, patch) {
+        (Value::Object(map), Value::Object(patch)) => {
+            for (key, change) in patch {
+                if change.is_null() {
+                    map.remove(&key);
+                } else {
+                    merge(map.entry(key).or_insert(Value::Null), change);
+                }
+            }
+        }
+        (Value::Array(list), Value::Object(patch)) => {
+            for (index, change) in patch {
+                merge(&mut list[index.parse::<usize>().unwrap()], change);
+            }
+        }
+        (value, patch) => *value = patch,
+    }
+}
+
+/// What the rules say of a manifest of `kind` with `patch`.
+fn check(kind: &str, gates: &str, patch: &str) -> Result<(), Violations> {
+    let mut object = manifest(kind);
+    merge(&mut object, yaml(patch));
+    record(gates, &object);
+    validate(&object, gates)
+}
+
+fn validate(object: &Value, gates: &str) -> Result<(), Violations> {
+    let gates: FeatureGates = gates.parse().unwrap();
+    match object["kind"].as_str().unwrap() {
+        "RayCluster" => cluster(&decode(object), &gates).map(drop),
+        "RayJob" => job(&decode(object), &gates).map(drop),
+        "RayService" => service(&decode(object), &gates).map(drop),
+        "RayCronJob" => cron_job(&decode(object), &gates).map(drop),
+        kind => panic!("no such kind: {kind}"),
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(object: &Value) -> T {
+    serde_json::from_value(object.clone()).unwrap()
+}
+
+fn record(gates: &str, object: &Value) {
+    let Ok(path) = std::env::var("RECORD_CASES") else { return };
+    let thread = std::thread::current();
+    let case = thread.name().unwrap().trim_start_matches("validate::tests::");
+    let line = json!({"case": case, "gates": gates, "object": object});
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+    writeln!(file, "{line}").unwrap();
+}
+
+/// The one violation of a manifest.
+#[track_caller]
+fn assert_refused(kind: &str, gates: &str, patch: &str, path: &str, message: &str) {
+    let violations = check(kind, gates, patch).unwrap_err();
+    let found: Vec<_> = violations.all().iter().map(|violation| (violation.path.as_str(), violation.message.as_str())).collect();
+    assert_eq!(found, [(path, message)]);
+}
+
+/// The paths of all violations of a manifest.
+fn paths(kind: &str, gates: &str, patch: &str) -> Vec<String> {
+    let violations = check(kind, gates, patch).unwrap_err();
+    violations.all().iter().map(|violation| violation.path.clone()).collect()
+}
