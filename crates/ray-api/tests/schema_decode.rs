@@ -227,7 +227,7 @@ fn same(before: &Value, after: &Value) -> bool {
         || before.as_f64().is_some_and(|number| after.as_f64() == Some(number))
         || after
             .as_str()
-            .is_some_and(|text| before.is_number() && before.to_string() == text)
+            .is_some_and(|text| before.as_number().is_some_and(|number| number.to_string() == text))
         || time(before).is_some_and(|instant| time(after) == Some(instant))
 }
 

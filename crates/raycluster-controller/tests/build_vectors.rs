@@ -97,15 +97,15 @@ fn start(pod: &Pod) -> &str {
     value(ray(pod), "KUBERAY_GEN_RAY_START_CMD").unwrap()
 }
 
-fn head(changes: Value) -> Value {
+fn head(changes: &Value) -> Value {
     json!({"spec": {"headGroupSpec": changes}})
 }
 
-fn worker(changes: Value) -> Value {
+fn worker(changes: &Value) -> Value {
     json!({"spec": {"workerGroupSpecs": [changes]}})
 }
 
-fn container(changes: Value) -> Value {
+fn container(changes: &Value) -> Value {
     json!({"template": {"spec": {"containers": [changes]}}})
 }
 
@@ -141,7 +141,7 @@ fn a_worker_starts() {
         "rayStartParams": {"port": "6379", "block": "false"},
         "template": {"spec": {"containers": [{"resources": {"limits": {"nvidia.com/gpu": 3}}}]}},
     });
-    let worker = build(worker(changes)).worker;
+    let worker = build(worker(&changes)).worker;
     assert_eq!(
         start(&worker),
         "ray start  --address=raycluster-sample-head-svc.default.svc.cluster.local:6379  --block  \
@@ -152,7 +152,7 @@ fn a_worker_starts() {
 
 #[test]
 fn the_heads_port_is_the_workers_too() {
-    let built = build(head(json!({"rayStartParams": {"port": "6380"}})));
+    let built = build(head(&json!({"rayStartParams": {"port": "6380"}})));
     let fqdn = "raycluster-sample-head-svc.default.svc.cluster.local";
     assert_eq!(value(ray(&built.head), "RAY_ADDRESS"), Some("127.0.0.1:6380"));
     assert_eq!(
@@ -170,7 +170,7 @@ fn labels_of_a_group_become_a_flag() {
         "topology.kubernetes.io/zone": "us-central2", "ray.io/node-group": "worker-group-1",
         "cloud.google.com/gke-spot": "true",
     });
-    let worker = build(worker(json!({"labels": labels}))).worker;
+    let worker = build(worker(&json!({"labels": labels}))).worker;
     let flag = " --labels=cloud.google.com/gke-spot=true,ray.io/node-group=worker-group-1,\
                 topology.kubernetes.io/zone=us-central2 ";
     assert!(start(&worker).contains(flag));
@@ -182,7 +182,7 @@ fn labels_of_a_group_become_a_flag() {
 #[case::nothing(json!([]), true)]
 #[case::ray_start_stays(json!(["ray start --block"]), false)]
 fn own_commands(#[case] args: Value, #[case] generated: bool) {
-    let head = build(head(container(json!({"args": args})))).head;
+    let head = build(head(&container(&json!({"args": args})))).head;
     assert_eq!(ray(&head).args.as_ref().unwrap()[0].contains("ulimit"), generated);
     assert_eq!(start(&head), HEAD_START);
 }
@@ -195,13 +195,13 @@ const SERVE: &str = "wget --tries 1 -T 10 -q -O- http://localhost:8000/-/healthz
 fn probes(pod: &Pod) -> [Option<String>; 2] {
     [&ray(pod).liveness_probe, &ray(pod).readiness_probe].map(|probe| {
         let probe = probe.as_ref().unwrap();
-        match &probe.exec {
-            Some(exec) => Some(exec.command.as_ref().unwrap()[2].clone()),
-            None => {
-                assert_eq!(probe.http_get.as_ref().unwrap().path.as_deref(), Some("/api/healthz"));
-                None
-            }
+        if probe.exec.is_none() {
+            assert_eq!(probe.http_get.as_ref().unwrap().path.as_deref(), Some("/api/healthz"));
         }
+        probe
+            .exec
+            .as_ref()
+            .map(|exec| exec.command.as_ref().unwrap()[2].clone())
     })
 }
 
@@ -240,7 +240,7 @@ fn a_services_worker_is_unready_at_the_first_failure() {
 #[case(json!({"dashboard-agent-listen-port": "1", "dashboard-port": "2"}), "localhost:1/", "localhost:2/")]
 #[case(json!({"dashboard-agent-listen-port": "a", "dashboard-port": "99999999999"}), "localhost:52365/", "localhost:8265/")]
 fn probes_follow_the_ports(#[case] params: Value, #[case] agent: &str, #[case] dashboard: &str) {
-    let head = build(head(json!({"rayStartParams": params}))).head;
+    let head = build(head(&json!({"rayStartParams": params}))).head;
     let [Some(liveness), _] = probes(&head) else {
         panic!("no command")
     };
@@ -289,11 +289,11 @@ fn shared_memory_gives_way_to_the_users() {
     let mounts = |changes| ray(&build(changes).head).volume_mounts.clone().unwrap_or_default();
     assert_eq!(mounts(json!({}))[0].mount_path, "/dev/shm");
     assert_eq!(
-        mounts(head(json!({"rayStartParams": {"plasma-directory": "/dev/shm"}}))),
+        mounts(head(&json!({"rayStartParams": {"plasma-directory": "/dev/shm"}}))),
         []
     );
     let own = json!({"volumeMounts": [{"name": "own", "mountPath": "/dev/shm"}]});
-    assert_eq!(mounts(head(container(own))).len(), 1);
+    assert_eq!(mounts(head(&container(&own))).len(), 1);
 }
 
 #[test]
@@ -304,9 +304,9 @@ fn a_users_metrics_port_is_known_by_its_name() {
         ports.iter().map(port).collect::<Vec<_>>()
     };
     let flag = json!({"rayStartParams": {"metrics-export-port": "9090"}});
-    assert_eq!(ports(head(flag)), [("metrics".to_owned(), 8080)]);
+    assert_eq!(ports(head(&flag)), [("metrics".to_owned(), 8080)]);
     let own = json!({"ports": [{"name": "metrics", "containerPort": 9090}]});
-    assert_eq!(ports(head(container(own))), [("metrics".to_owned(), 9090)]);
+    assert_eq!(ports(head(&container(&own))), [("metrics".to_owned(), 9090)]);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn waiting_for_the_head_is_what_the_ray_container_would_do() {
     let own = json!({
         "imagePullPolicy": "Always", "securityContext": {"runAsUser": 7}, "env": [{"name": "OWN", "value": "1"}],
     });
-    let worker = build(worker(container(own))).worker;
+    let worker = build(worker(&container(&own))).worker;
     let containers = worker.spec.unwrap().init_containers.unwrap();
     let [waiter] = containers.as_slice() else {
         panic!("{containers:?}")
@@ -334,7 +334,7 @@ fn waiting_for_the_head_is_what_the_ray_container_would_do() {
 #[test]
 fn names_of_pods() {
     let built = build(head(
-        json!({"template": {"metadata": {"name": "mine", "namespace": "elsewhere"}}}),
+        &json!({"template": {"metadata": {"name": "mine", "namespace": "elsewhere"}}}),
     ));
     assert_eq!(built.head.metadata.name.as_deref(), Some("mine"));
     assert_eq!(built.head.metadata.namespace.as_deref(), Some("default"));
@@ -350,7 +350,7 @@ fn names_of_pods() {
     };
     let named = build_with(head_named(), &switches).head;
     assert_eq!(named.metadata.name.as_deref(), Some("raycluster-sample-head"));
-    let ignored = build(worker(json!({"template": {"metadata": {"name": "mine"}}}))).worker;
+    let ignored = build(worker(&json!({"template": {"metadata": {"name": "mine"}}}))).worker;
     assert_eq!(
         ignored.metadata.name.as_deref(),
         Some("raycluster-sample-small-group-worker-fghij")
@@ -358,5 +358,5 @@ fn names_of_pods() {
 }
 
 fn head_named() -> Value {
-    head(json!({"template": {"metadata": {"name": "mine"}}}))
+    head(&json!({"template": {"metadata": {"name": "mine"}}}))
 }

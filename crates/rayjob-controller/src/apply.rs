@@ -28,6 +28,7 @@ use crate::observe::{Caches, WatchedRayJob, controls, watched_cluster, watched_s
 use crate::observer::Observer;
 use crate::state::poll::Target;
 use crate::state::{Effect, Guard, Rules};
+use crate::status;
 use crate::story::{Story, Told};
 use crate::submitter::{SlimJob, WatchedJob};
 
@@ -162,8 +163,9 @@ impl Applier {
         Ok(confirmed)
     }
 
-    /// Records a status; refused as a conflict when the object has changed since it was read.
-    pub async fn record(&self, job: &RayJob, status: &RayJobStatus) -> Result<(), Error> {
+    /// Records a status; refused as a conflict when the object has changed since it was read. Whether it was stored as
+    /// it is: a CRD of another version may drop or change what it does not know.
+    pub async fn record(&self, job: &RayJob, status: &RayJobStatus) -> Result<bool, Error> {
         let patch = ray_runtime::patch::status(job, job.status.as_ref(), status);
         let (api, name) = (self.jobs(job), job.name_any());
         let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
@@ -173,8 +175,11 @@ impl Applier {
             .one(write)
             .await
             .map_err(|source| Error::Write { what: "status", source })?;
-        self.caches.jobs.wrote(WatchedRayJob::new(written));
-        Ok(())
+        let written = WatchedRayJob::new(written);
+        let stored = written.entry.readable().and_then(|job| job.status.as_ref());
+        let kept = stored.is_some_and(|stored| !status::differs(stored, status));
+        self.caches.jobs.wrote(written);
+        Ok(kept)
     }
 
     async fn create_cluster(&self, subject: Subject<'_>) -> Result<Done, Error> {

@@ -48,4 +48,6 @@ fn origin(job: &RayJob) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;

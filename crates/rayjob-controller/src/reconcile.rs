@@ -81,10 +81,14 @@ impl RayJobController {
                 tracing::info!(cause = %step.cause, "the caches were behind, looking again");
                 return Ok(Pass::waiting(AT_ONCE));
             }
-            self.applier.record(job, status).await?;
+            let kept = self.applier.record(job, status).await?;
             self.durations.note(key, job, status, self.clock.now());
             let before = job.status.clone().unwrap_or_default().phase();
             tracing::info!(cause = %step.cause, from = %before, to = %status.phase(), job_status = %status.ray_status(), "recorded");
+            if !kept {
+                tracing::warn!("the API server stored another status than was written: is the CRD of this version?");
+                return Ok(Pass::waiting(Some(self.random.jitter(SAFETY_NET))));
+            }
             return Ok(Pass::completed(AT_ONCE));
         }
         if step.effects.is_empty() {
@@ -130,6 +134,6 @@ impl RayJobController {
         if !status::differs(&stored, &next) {
             return Ok(());
         }
-        self.applier.record(job, &next).await
+        self.applier.record(job, &next).await.map(|_| ())
     }
 }

@@ -4,6 +4,7 @@
 //! what a RayCluster's status adds for itself (times, sums of resources). The log excerpt that Ray appends to the
 //! message of a failed job is left out: the status is read by more people than the log.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::conditions;
 use ray_api::v1::RayCluster;
 use ray_api::v1::cluster_status::RayClusterStatus;
@@ -62,24 +63,35 @@ pub fn waits_for(cluster: &RayCluster) -> String {
         let mut all = status.conditions.iter().flatten();
         all.find(|condition| condition.type_ == kind && condition.status == value)
     };
-    let text = |reason: &str, message: &str| {
-        if message.is_empty() {
-            reason.to_owned()
-        } else {
-            format!("{reason}: {message}")
-        }
-    };
-    let cause = if let Some(failure) = condition(conditions::REPLICA_FAILURE, "True") {
-        text(&failure.reason, &failure.message)
+    let cause = if let Some(invalid) = condition(conditions::SPEC_INVALID, "True") {
+        format!("its spec is invalid: {}", invalid.message)
+    } else if let Some(failure) = condition(conditions::REPLICA_FAILURE, "True") {
+        text(failure)
     } else if let Some(head) = condition(conditions::HEAD_POD_READY, "False") {
-        format!("the head pod is not ready: {}", text(&head.reason, &head.message))
+        format!("the head pod is not ready: {}", text(head))
     } else if let Some(desired) = status.desired_worker_replicas {
         let ready = status.ready_worker_replicas.unwrap_or_default();
-        format!("{ready} of {desired} workers are ready")
+        let workers = format!("{ready} of {desired} workers are ready");
+        // Behind KubeRay's own message stands the pod that cannot start.
+        let pods = condition(conditions::PROVISIONED, "False");
+        match pods.and_then(|pods| pods.message.split_once("; ")) {
+            Some((_, pod)) => format!("{workers}; {pod}"),
+            None => workers,
+        }
     } else {
-        "it has no status yet".to_owned()
+        "it says nothing yet".to_owned()
     };
     bounded(&format!("Waiting for RayCluster {name}: {cause}"))
+}
+
+/// Reason and message of a condition.
+fn text(condition: &Condition) -> String {
+    let Condition { reason, message, .. } = condition;
+    if message.is_empty() {
+        reason.clone()
+    } else {
+        format!("{reason}: {message}")
+    }
 }
 
 /// Ray's message without the log excerpt, and not too long.

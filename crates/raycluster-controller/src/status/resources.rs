@@ -68,21 +68,26 @@ fn add(sum: &mut Resources, name: String, amount: &Quantity) {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use serde_json::json;
 
     use super::*;
 
     type Group = (i32, i32, &'static str, &'static str);
 
     fn spec(groups: &[Group]) -> RayClusterSpec {
-        let mut text = String::from(
-            "headGroupSpec: {template: {spec: {containers: [{name: h, resources: {requests: {cpu: 1, memory: 100Mi}}}]}}}\nworkerGroupSpecs:\n",
-        );
-        for (replicas, hosts, cpu, memory) in groups {
-            text.push_str(&format!(
-                "- {{groupName: g, replicas: {replicas}, numOfHosts: {hosts}, template: {{spec: {{containers: [{{name: w, resources: {{requests: {{cpu: {cpu}, memory: {memory}}}}}}}]}}}}}}\n",
-            ));
-        }
-        serde_saphyr::from_str(&text).unwrap()
+        let template = |cpu: &str, memory: &str| {
+            let requests = json!({"cpu": cpu, "memory": memory});
+            json!({"spec": {"containers": [{"name": "ray", "resources": {"requests": requests}}]}})
+        };
+        let groups: Vec<_> = groups
+            .iter()
+            .map(|(replicas, hosts, cpu, memory)| {
+                let template = template(cpu, memory);
+                json!({"groupName": "g", "replicas": replicas, "numOfHosts": hosts, "template": template})
+            })
+            .collect();
+        let head = json!({"template": template("1", "100Mi")});
+        serde_json::from_value(json!({"headGroupSpec": head, "workerGroupSpecs": groups})).unwrap()
     }
 
     #[rstest]

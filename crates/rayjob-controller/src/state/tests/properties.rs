@@ -1,7 +1,7 @@
 //! What holds for every state, however it came about.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use ray_api::v1::job::{JobDeploymentStatus as Phase, JobStatus, RayJobInfo, RayJobStatus, SubmissionMode};
 use ray_dashboard::JobInfo;

@@ -64,7 +64,14 @@ fn the_cluster_is_made_and_awaited() {
 }
 
 #[rstest]
-#[case::nothing_known(&[], "it has no status yet")]
+#[case::nothing_known(&[], "it says nothing yet")]
+#[case::invalid(
+    &[
+        (conditions::SPEC_INVALID, "True", "InvalidRayClusterSpec", "spec.rayVersion: too old"),
+        (conditions::HEAD_POD_READY, "False", "HeadPodNotFound", "Head Pod not found"),
+    ],
+    "its spec is invalid: spec.rayVersion: too old"
+)]
 #[case::image(
     &[(conditions::HEAD_POD_READY, "False", "ImagePullBackOff", "ray-head: Back-off pulling image")],
     "the head pod is not ready: ImagePullBackOff: ray-head: Back-off pulling image"
@@ -100,8 +107,14 @@ fn the_message_counts_workers_once_the_head_is_ready() {
         "Waiting for RayCluster rayjob-sample-ccccc: 1 of 3 workers are ready"
     );
     let recorded = bench.recorded();
-    let again = bench.with(|bench| bench.job.status = Some(recorded)).step();
-    assert!(!again.records(), "said once");
+    let again = bench.with(|bench| bench.job.status = Some(recorded));
+    assert!(!again.step().records(), "said once");
+    let pod = "RayCluster Pods are being provisioned for first time; Pod w1: Unschedulable: 0/3 nodes are available";
+    let stuck = again.with_condition(conditions::PROVISIONED, "False", "RayClusterPodsProvisioning", pod);
+    assert_eq!(
+        stuck.recorded().message.unwrap(),
+        "Waiting for RayCluster rayjob-sample-ccccc: 1 of 3 workers are ready; Pod w1: Unschedulable: 0/3 nodes are available"
+    );
 }
 
 #[test]
