@@ -284,7 +284,9 @@ mod tests {
             seen: Mutex::default(),
         });
         let queue = Arc::new(WorkQueue::default());
-        names.iter().for_each(|name| queue.add(ObjectKey::new("ns", *name)));
+        for name in names {
+            queue.add(ObjectKey::new("ns", *name));
+        }
         let options = Options {
             concurrency: 2,
             random: Arc::new(Random::seeded(1)),
