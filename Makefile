@@ -1,10 +1,7 @@
 # Everything that a person or a CI system runs. Targets call cargo, xtask or a script in hack/; `make` alone lists them.
-# Tool versions stand beside what they build: Rust in rust-toolchain or the machine's, Kubernetes, etcd, Helm and kwok in
-# hack/devcluster/go/go.mod, Ray in hack/devcluster/lib/settings.sh.
+# The versions of Kubernetes, etcd, Helm and kwok are in hack/devcluster/go/go.mod, Ray's in hack/devcluster/lib/settings.sh.
 CARGO_DENY_VERSION := 0.20.2
-RAY_VERSION ?= 2.55.0
 
-export RAY_VERSION
 .DEFAULT_GOAL := help
 
 ##@ See it run
