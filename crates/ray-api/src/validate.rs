@@ -25,6 +25,8 @@ mod network_policy;
 mod report;
 mod service;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::fmt;

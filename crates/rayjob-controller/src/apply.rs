@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use ray_api::v1::{RayCluster, RayJob, RayJobStatus};
@@ -265,7 +265,8 @@ impl Applier {
         let Some(known) = self.caches.clusters.get(&ObjectKey::new(subject.namespace(), name)) else {
             return Ok(Done::Before);
         };
-        let parameters = DeleteParams::default();
+        // It stays until its pods are gone: only then are their resources free for a queue, or for the next attempt.
+        let parameters = DeleteParams::foreground();
         let deleted = self
             .delete::<Guarded<RayCluster>>(known.key(), CLUSTER, known.uid(), parameters)
             .await?;
@@ -280,10 +281,7 @@ impl Applier {
         let Some(known) = self.caches.submitters.get(&ObjectKey::of(subject.job)) else {
             return Ok(Done::Before);
         };
-        let parameters = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
-            ..DeleteParams::default()
-        };
+        let parameters = DeleteParams::background();
         let deleted = self
             .delete::<SlimJob>(known.key(), JOB, known.uid(), parameters)
             .await?;

@@ -17,7 +17,7 @@
 //! | `Running` | `Failed` | Ray says FAILED, likewise; Ray has lost the job; the submitter ended without a job; a time-out |
 //! | `Running` | `Suspending` | `spec.suspend`, unless Ray has ended the job |
 //! | `Failed`, just decided | `Retrying` | `backoffLimit` leaves another attempt, and the reason allows one |
-//! | `Suspending` | `Suspended` | the cluster and the submitter are gone |
+//! | `Suspending` | `Suspended` | the cluster with its pods, and the submitter, are gone |
 //! | `Retrying` | `""` | likewise |
 //! | `Suspended` | `""` | `spec.suspend` is false |
 //! | `Complete`, `Failed` | same | the cluster, or the RayJob, is deleted after `ttlSecondsAfterFinished` |

@@ -86,7 +86,9 @@ pub fn waits_for(cluster: &RayCluster) -> String {
 
 /// Reason and message of a condition.
 fn text(condition: &Condition) -> String {
-    let Condition { reason, message, .. } = condition;
+    let reason = &condition.reason;
+    // A container that waits without a message leaves its name at the end.
+    let message = condition.message.trim_end_matches([' ', ':', ';']);
     if message.is_empty() {
         reason.clone()
     } else {

@@ -23,7 +23,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Violations, cluster, cron_job, job, service};
+use super::Violations;
 use crate::gates::FeatureGates;
 
 const CLUSTER: &str = r#"
@@ -78,7 +78,25 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
-/// Lays `patch` over `value`: `null` removes, and a mapping with numbers as keys changes elements of a list.
+/// Lays `patch` over `object`. Its own keys may be paths (`spec.suspend`); `head` is the Ray container of a RayCluster's
+/// head, `workers` its worker groups.
+fn patched(mut object: Value, patch: &str) -> Value {
+    let Value::Object(patch) = yaml(patch) else {
+        panic!("not a mapping: {patch}")
+    };
+    for (path, change) in patch {
+        let path = match path.split_once('.') {
+            Some(("head", field)) => format!("spec.headGroupSpec.template.spec.containers.0.{field}"),
+            Some(("workers", field)) => format!("spec.workerGroupSpecs.{field}"),
+            _ => path,
+        };
+        let nested = path.rsplit('.').fold(change, |inner, key| json!({key: inner}));
+        merge(&mut object, nested);
+    }
+    object
+}
+
+/// `null` removes, and a mapping with numbers as keys changes elements of a list.
 fn merge(value: &mut Value, patch: Value) {
     match (value, patch) {
         (Value::Object(map), Value::Object(patch)) => {
@@ -86,7 +104,8 @@ fn merge(value: &mut Value, patch: Value) {
                 if change.is_null() {
                     map.remove(&key);
                 } else {
-                    merge(map.entry(key).or_insert(Value::Null), change);
+                    let empty = if change.is_object() { json!({}) } else { Value::Null };
+                    merge(map.entry(key).or_insert(empty), change);
                 }
             }
         }
@@ -101,8 +120,7 @@ fn merge(value: &mut Value, patch: Value) {
 
 /// What the rules say of a manifest of `kind` with `patch`.
 fn check(kind: &str, gates: &str, patch: &str) -> Result<(), Violations> {
-    let mut object = manifest(kind);
-    merge(&mut object, yaml(patch));
+    let object = patched(manifest(kind), patch);
     record(gates, &object);
     validate(&object, gates)
 }
@@ -110,10 +128,10 @@ fn check(kind: &str, gates: &str, patch: &str) -> Result<(), Violations> {
 fn validate(object: &Value, gates: &str) -> Result<(), Violations> {
     let gates: FeatureGates = gates.parse().unwrap();
     match object["kind"].as_str().unwrap() {
-        "RayCluster" => cluster(&decode(object), &gates).map(drop),
-        "RayJob" => job(&decode(object), &gates).map(drop),
-        "RayService" => service(&decode(object), &gates).map(drop),
-        "RayCronJob" => cron_job(&decode(object), &gates).map(drop),
+        "RayCluster" => super::cluster(&decode(object), &gates).map(drop),
+        "RayJob" => super::job(&decode(object), &gates).map(drop),
+        "RayService" => super::service(&decode(object), &gates).map(drop),
+        "RayCronJob" => super::cron_job(&decode(object), &gates).map(drop),
         kind => panic!("no such kind: {kind}"),
     }
 }
@@ -123,11 +141,17 @@ fn decode<T: serde::de::DeserializeOwned>(object: &Value) -> T {
 }
 
 fn record(gates: &str, object: &Value) {
-    let Ok(path) = std::env::var("RECORD_CASES") else { return };
+    let Ok(path) = std::env::var("RECORD_CASES") else {
+        return;
+    };
     let thread = std::thread::current();
     let case = thread.name().unwrap().trim_start_matches("validate::tests::");
     let line = json!({"case": case, "gates": gates, "object": object});
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
     writeln!(file, "{line}").unwrap();
 }
 
@@ -135,12 +159,20 @@ fn record(gates: &str, object: &Value) {
 #[track_caller]
 fn assert_refused(kind: &str, gates: &str, patch: &str, path: &str, message: &str) {
     let violations = check(kind, gates, patch).unwrap_err();
-    let found: Vec<_> = violations.all().iter().map(|violation| (violation.path.as_str(), violation.message.as_str())).collect();
+    let found: Vec<_> = violations
+        .all()
+        .iter()
+        .map(|violation| (violation.path.as_str(), violation.message.as_str()))
+        .collect();
     assert_eq!(found, [(path, message)]);
 }
 
 /// The paths of all violations of a manifest.
 fn paths(kind: &str, gates: &str, patch: &str) -> Vec<String> {
     let violations = check(kind, gates, patch).unwrap_err();
-    violations.all().iter().map(|violation| violation.path.clone()).collect()
+    violations
+        .all()
+        .iter()
+        .map(|violation| violation.path.clone())
+        .collect()
 }

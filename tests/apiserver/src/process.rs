@@ -1,0 +1,5 @@
+//! What holds for the controllers as processes.
+
+mod election;
+mod memory;
+mod rights;

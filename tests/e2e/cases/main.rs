@@ -1,0 +1,36 @@
+//! The cases with real Ray.
+
+mod deletion;
+mod ending;
+mod sample;
+
+use std::process::ExitCode;
+
+use e2e_tests::{Case, Effort};
+use futures::FutureExt;
+
+/// A case that runs always; with `long`, only when all are asked for.
+macro_rules! case {
+    ($module:ident :: $name:ident, $effort:ident, clusters: $clusters:literal) => {
+        case!($module::$name, $effort, clusters: $clusters, disrupts: false)
+    };
+    ($module:ident :: $name:ident, $effort:ident, clusters: $clusters:literal, disrupts: $disrupts:literal) => {
+        Case {
+            name: stringify!($name),
+            effort: Effort::$effort,
+            disrupts: $disrupts,
+            clusters: $clusters,
+            run: |world| $module::$name(world).boxed_local(),
+        }
+    };
+}
+
+fn main() -> ExitCode {
+    e2e_tests::runner::run(vec![
+        case!(sample::sample_as_it_is, Short, clusters: 1),
+        case!(ending::shut_down_after_its_end, Short, clusters: 1),
+        case!(ending::program_fails, Short, clusters: 1),
+        case!(ending::program_fails_twice, Long, clusters: 1),
+        case!(deletion::deleted_while_running, Short, clusters: 1),
+    ])
+}

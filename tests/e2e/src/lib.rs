@@ -1,0 +1,24 @@
+//! What the cases with real Ray are written with.
+//!
+//! The binary `cases` is the list of them; [`runner`] runs them. A case gets a [`World`]: a namespace of its own on the
+//! development cluster, where the controllers were installed by Helm before. It says what it waits for with
+//! [`World::eventually`], which tells how long that took, and why it did not come.
+//!
+//! Only objects, events, logs and Ray's own API are looked at, as a user could: nothing of the controllers' code.
+
+pub mod audit;
+pub mod cluster;
+pub mod controllers;
+mod diagnosis;
+pub mod manifest;
+pub mod objects;
+pub mod ray;
+pub mod runner;
+mod wait;
+pub mod world;
+
+pub use manifest::RayJobManifest;
+pub use objects::RayJob;
+pub use runner::{Case, Effort};
+pub use wait::{Hopeless, seconds};
+pub use world::World;
