@@ -78,7 +78,7 @@ impl Pass {
     }
 }
 
-/// An error of a pass.
+/// An error of a pass; its text includes its causes.
 pub trait Failure: std::error::Error + Send + 'static {
     /// A short constant for metrics, never the object's name.
     fn category(&self) -> &'static str;
@@ -181,7 +181,7 @@ fn end<E: Failure>(queue: &WorkQueue<ObjectKey>, options: &Options, failures: &m
         Some(Err(error)) => {
             let delay = options.random.jitter(failures.next(&key));
             let category = error.category();
-            tracing::warn!(namespace = %key.namespace, name = %key.name, category, ?delay, error = %chain(&error), "pass failed");
+            tracing::warn!(namespace = %key.namespace, name = %key.name, category, ?delay, %error, "pass failed");
             options.metrics.error(category);
             ("error", Some(delay))
         }
@@ -197,21 +197,6 @@ fn end<E: Failure>(queue: &WorkQueue<ObjectKey>, options: &Options, failures: &m
     if let Some(delay) = again_after {
         queue.add_after(key, delay);
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Errors in a row, by object.

@@ -7,6 +7,7 @@
 //! it iterates over, so that a simulator can run the controllers and replay them.
 
 pub mod admin;
+pub mod answer;
 pub mod arguments;
 pub mod cache;
 pub mod clock;

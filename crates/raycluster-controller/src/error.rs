@@ -1,12 +1,13 @@
 //! Errors of a pass over a RayCluster.
 
+use ray_runtime::answer::answer;
 use ray_runtime::controller::Failure;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A Service was refused.
-    #[error("failed to create Service {name}: {source}")]
+    #[error("failed to create Service {name}: {}", answer(source))]
     CreateService {
         /// Its name.
         name: String,
@@ -14,7 +15,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// A Service could not be read.
-    #[error("failed to read Service {name}: {source}")]
+    #[error("failed to read Service {name}: {}", answer(source))]
     ReadService {
         /// Its name.
         name: String,
@@ -31,7 +32,7 @@ pub enum Error {
     #[error("failed to build the serve Service: {0}")]
     NoServePort(String),
     /// A pod was refused.
-    #[error("failed to create Pod {name}: {source}")]
+    #[error("failed to create Pod {name}: {}", answer(source))]
     CreatePod {
         /// Its name.
         name: String,
@@ -39,7 +40,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// A pod could not be read.
-    #[error("failed to read Pod {name}: {source}")]
+    #[error("failed to read Pod {name}: {}", answer(source))]
     ReadPod {
         /// Its name.
         name: String,
@@ -53,7 +54,7 @@ pub enum Error {
         name: String,
     },
     /// A pod could not be deleted.
-    #[error("failed to delete Pod {name}: {source}")]
+    #[error("failed to delete Pod {name}: {}", answer(source))]
     DeletePod {
         /// Its name.
         name: String,
@@ -61,7 +62,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// Pods could not be deleted.
-    #[error("failed to delete Pods with labels {selector}: {source}")]
+    #[error("failed to delete Pods with labels {selector}: {}", answer(source))]
     DeletePods {
         /// Their labels.
         selector: String,
@@ -69,7 +70,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// What the pods need could not be created.
-    #[error("failed to create {kind} {name}: {source}")]
+    #[error("failed to create {kind} {name}: {}", answer(source))]
     CreatePrerequisite {
         /// Its kind.
         kind: &'static str,
@@ -79,7 +80,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// What the pods need could not be read.
-    #[error("failed to read {kind} {name}: {source}")]
+    #[error("failed to read {kind} {name}: {}", answer(source))]
     ReadPrerequisite {
         /// Its kind.
         kind: &'static str,
@@ -100,7 +101,7 @@ pub enum Error {
     #[error("failed to make a token: {0}")]
     MakeToken(ray_runtime::secret::NoRandomness),
     /// The status could not be written.
-    #[error("failed to write the status: {source}")]
+    #[error("failed to write the status: {}", answer(source))]
     WriteStatus {
         /// The API server's answer.
         source: kube::Error,

@@ -1,5 +1,6 @@
 //! Errors of a pass over a RayJob.
 
+use ray_runtime::answer::answer;
 use ray_runtime::controller::Failure;
 
 use crate::build::submit_command::SubmitCommandError;
@@ -8,7 +9,7 @@ use crate::build::submit_command::SubmitCommandError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A child was refused.
-    #[error("failed to create {kind} {name}: {source}")]
+    #[error("failed to create {kind} {name}: {}", answer(source))]
     Create {
         /// Its kind.
         kind: &'static str,
@@ -18,7 +19,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// A child could not be read.
-    #[error("failed to read {kind} {name}: {source}")]
+    #[error("failed to read {kind} {name}: {}", answer(source))]
     Read {
         /// Its kind.
         kind: &'static str,
@@ -28,7 +29,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// A child could not be deleted.
-    #[error("failed to delete {kind} {name}: {source}")]
+    #[error("failed to delete {kind} {name}: {}", answer(source))]
     Delete {
         /// Its kind.
         kind: &'static str,
@@ -38,7 +39,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// A child could not be changed.
-    #[error("failed to update {kind} {name}: {source}")]
+    #[error("failed to update {kind} {name}: {}", answer(source))]
     Update {
         /// Its kind.
         kind: &'static str,
@@ -59,7 +60,7 @@ pub enum Error {
     #[error("failed to build the submitter: {0}")]
     Submitter(#[source] SubmitCommandError),
     /// The RayJob itself could not be changed.
-    #[error("failed to write the {what} of the RayJob: {source}")]
+    #[error("failed to write the {what} of the RayJob: {}", answer(source))]
     Write {
         /// Which part of it.
         what: &'static str,

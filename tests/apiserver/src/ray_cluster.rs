@@ -59,18 +59,25 @@ pub async fn becomes(place: &Place, name: &str, type_: &str, wanted: &str) -> Co
 }
 
 pub async fn heads(place: &Place, cluster: &str) -> Vec<Pod> {
-    place.pods(&format!("ray.io/cluster={cluster},ray.io/node-type=head")).await
+    place
+        .pods(&format!("ray.io/cluster={cluster},ray.io/node-type=head"))
+        .await
 }
 
 pub async fn workers(place: &Place, cluster: &str) -> Vec<Pod> {
-    place.pods(&format!("ray.io/cluster={cluster},ray.io/node-type=worker")).await
+    place
+        .pods(&format!("ray.io/cluster={cluster},ray.io/node-type=worker"))
+        .await
 }
 
 /// Waits until a cluster has one head and that many workers, none of which is going.
 pub async fn has_workers(place: &Place, cluster: &str, count: usize) -> Vec<Pod> {
     eventually(&format!("{cluster} has a head and {count} workers"), SOON, async || {
         let (heads, workers) = (heads(place, cluster).await, workers(place, cluster).await);
-        let going = heads.iter().chain(&workers).any(|pod| pod.metadata.deletion_timestamp.is_some());
+        let going = heads
+            .iter()
+            .chain(&workers)
+            .any(|pod| pod.metadata.deletion_timestamp.is_some());
         holds(heads.len() == 1 && workers.len() == count && !going, || {
             format!("{} heads, workers {:?}, going: {going}", heads.len(), names(&workers))
         })?;

@@ -6,22 +6,39 @@ use k8s_openapi::api::batch::v1::Job;
 
 /// The cluster goes when the time to live is over, and not before; the submitter and its log stay.
 pub async fn shut_down_after_its_end(world: &World) -> anyhow::Result<()> {
-    world.submit(&RayJobManifest::new("short", "counter.py")?.shut_down(8)?).await?;
+    world
+        .submit(&RayJobManifest::new("short", "counter.py")?.shut_down(8)?)
+        .await?;
     let job = world.reach("short", "Complete", seconds(180)).await?;
     ensure!(job.ray_status() == "SUCCEEDED", "{}", job.summary());
-    ensure!(world.exists(&world.ray_clusters(), job.cluster()).await?, "the cluster went too early");
+    ensure!(
+        world.exists(&world.ray_clusters(), job.cluster()).await?,
+        "the cluster went too early"
+    );
     cluster_goes(world, job.cluster(), 8).await?;
-    ensure!(world.exists(&world.api::<Job>(), "short").await?, "the submitter is gone");
+    ensure!(
+        world.exists(&world.api::<Job>(), "short").await?,
+        "the submitter is gone"
+    );
     let log = world.submitter_log("short").await?;
-    ensure!(log.contains("test_counter got 5"), "the log lacks the program's output: {log}");
+    ensure!(
+        log.contains("test_counter got 5"),
+        "the log lacks the program's output: {log}"
+    );
     let now = world.job("short").await?;
-    ensure!(now.phase() == "Complete" && now.ray_status() == "SUCCEEDED", "{}", now.summary());
+    ensure!(
+        now.phase() == "Complete" && now.ray_status() == "SUCCEEDED",
+        "{}",
+        now.summary()
+    );
     world.delete("short").await
 }
 
 /// A program that exits with 1: Ray's own words say so, and no cluster stays.
 pub async fn program_fails(world: &World) -> anyhow::Result<()> {
-    world.submit(&RayJobManifest::new("fails", "fails.py")?.shut_down(0)?).await?;
+    world
+        .submit(&RayJobManifest::new("fails", "fails.py")?.shut_down(0)?)
+        .await?;
     failed(world, "fails", 1).await?;
     world.delete("fails").await
 }
@@ -33,8 +50,16 @@ pub async fn program_fails_twice(world: &World) -> anyhow::Result<()> {
     let first = world.reach("fails", "Initializing", seconds(10)).await?;
     failed(world, "fails", 2).await?;
     let last = world.job("fails").await?;
-    ensure!(first.cluster() != last.cluster() && first.id() != last.id(), "both attempts are {}", last.id());
-    ensure!(world.clusters_ever_made()? == 2, "{} clusters were made", world.clusters_ever_made()?);
+    ensure!(
+        first.cluster() != last.cluster() && first.id() != last.id(),
+        "both attempts are {}",
+        last.id()
+    );
+    ensure!(
+        world.clusters_ever_made()? == 2,
+        "{} clusters were made",
+        world.clusters_ever_made()?
+    );
     world.delete("fails").await
 }
 
@@ -46,7 +71,11 @@ async fn failed(world: &World, name: &str, attempts: i64) -> anyhow::Result<()> 
             Ok(job)
         })
         .await?;
-    ensure!(job.ray_status() == "FAILED" && job.reason() == "AppFailed", "{}", job.summary());
+    ensure!(
+        job.ray_status() == "FAILED" && job.reason() == "AppFailed",
+        "{}",
+        job.summary()
+    );
     ensure!(
         job.message().contains("Job entrypoint command failed with exit code 1"),
         "it is not Ray's message: {}",
@@ -56,7 +85,10 @@ async fn failed(world: &World, name: &str, attempts: i64) -> anyhow::Result<()> 
     ensure!(job.number("succeeded") == 0, "succeeded is {}", job.number("succeeded"));
     cluster_goes(world, job.cluster(), 0).await?;
     let log = world.submitter_log(name).await?;
-    ensure!(log.contains("about to fail"), "the log lacks the program's output: {log}");
+    ensure!(
+        log.contains("about to fail"),
+        "the log lacks the program's output: {log}"
+    );
     Ok(())
 }
 

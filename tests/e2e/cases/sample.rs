@@ -19,9 +19,16 @@ pub async fn sample_as_it_is(world: &World) -> anyhow::Result<()> {
     world.reach(NAME, "Running", seconds(120)).await?;
     let job = world.reach(NAME, "Complete", seconds(180)).await?;
     ensure!(job.ray_status() == "SUCCEEDED", "{}", job.summary());
-    ensure!(job.number("succeeded") == 1 && job.number("failed") == 0, "counted wrongly: {}", job.0["status"]);
+    ensure!(
+        job.number("succeeded") == 1 && job.number("failed") == 0,
+        "counted wrongly: {}",
+        job.0["status"]
+    );
     let log = world.submitter_log(NAME).await?;
-    ensure!(log.contains("test_counter got 5"), "the log lacks the program's output: {log}");
+    ensure!(
+        log.contains("test_counter got 5"),
+        "the log lacks the program's output: {log}"
+    );
     columns(world, job.cluster()).await?;
     children_are_owned(world, job.text("/metadata/uid"), job.cluster()).await?;
     world.succeeded_once_in_ray(job.cluster(), job.id()).await?;
@@ -31,12 +38,18 @@ pub async fn sample_as_it_is(world: &World) -> anyhow::Result<()> {
 
 async fn columns(world: &World, cluster: &str) -> anyhow::Result<()> {
     let table = world.kubectl(&["get", "rayjob", NAME], "").await?;
-    let mut lines = table.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut lines = table
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
     let header = lines.next().context("kubectl prints no table")?;
     ensure!(header.join(" ") == COLUMNS, "the columns are {header:?}");
     let row = lines.next().context("kubectl prints no row")?;
     ensure!(row.len() == 7, "a column is empty: {row:?}");
-    ensure!(row[..4] == [NAME, "SUCCEEDED", "Complete", cluster], "the row is {row:?}");
+    ensure!(
+        row[..4] == [NAME, "SUCCEEDED", "Complete", cluster],
+        "the row is {row:?}"
+    );
     Ok(())
 }
 
@@ -54,7 +67,11 @@ async fn children_are_owned(world: &World, uid: &str, cluster: &str) -> anyhow::
     for pod in std::iter::once(&head).chain(&workers) {
         owned("RayCluster", &cluster_uid, &pod.metadata)?;
     }
-    ensure!(head.name_any().starts_with(&format!("{cluster}-head-")), "{}", head.name_any());
+    ensure!(
+        head.name_any().starts_with(&format!("{cluster}-head-")),
+        "{}",
+        head.name_any()
+    );
     Ok(())
 }
 

@@ -42,7 +42,8 @@ pub struct Output {
 impl Cluster {
     /// Connects to the cluster that the environment names.
     pub async fn connect() -> anyhow::Result<Self> {
-        let kubeconfig = PathBuf::from(std::env::var_os(KUBECONFIG).with_context(|| format!("{KUBECONFIG} is not set"))?);
+        let kubeconfig =
+            PathBuf::from(std::env::var_os(KUBECONFIG).with_context(|| format!("{KUBECONFIG} is not set"))?);
         let audit = std::env::var_os(AUDIT_LOG).with_context(|| format!("{AUDIT_LOG} is not set"))?;
         let read = Kubeconfig::read_from(&kubeconfig)?;
         let mut config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;

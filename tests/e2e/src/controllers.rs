@@ -28,9 +28,18 @@ pub const RAY_JOB: &str = "rayjob-controller";
 
 /// Warnings that the cases provoke. Any other one is a failure.
 const ALLOWED_WARNINGS: [(&str, &str); 3] = [
-    ("Ray could not be asked to stop the job", "a RayJob is deleted after its head"),
-    ("Ray did not answer the request to stop the job", "a RayJob is deleted after its head"),
-    ("watch failed, trying again", "the API server ends watches, also those of new processes"),
+    (
+        "Ray could not be asked to stop the job",
+        "a RayJob is deleted after its head",
+    ),
+    (
+        "Ray did not answer the request to stop the job",
+        "a RayJob is deleted after its head",
+    ),
+    (
+        "watch failed, trying again",
+        "the API server ends watches, also those of new processes",
+    ),
 ];
 
 /// The controllers.
@@ -101,7 +110,9 @@ impl Controllers {
     /// Removes the controller's pod from the API at once; its process ends some time later, and another pod comes.
     pub async fn force_delete(&self, component: &str) -> anyhow::Result<()> {
         let pod = self.pod(component).await?;
-        self.api().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await?;
+        self.api()
+            .delete(&pod.name_any(), &DeleteParams::default().grace_period(0))
+            .await?;
         Ok(())
     }
 
@@ -110,7 +121,10 @@ impl Controllers {
         let pod = self.pod(component).await?;
         let uid = pod.uid().unwrap_or_default();
         let process = process_of(&uid, component)?;
-        let killed = Command::new("kill").args(["-KILL", &process.to_string()]).status().await?;
+        let killed = Command::new("kill")
+            .args(["-KILL", &process.to_string()])
+            .status()
+            .await?;
         ensure!(killed.success(), "process {process} could not be killed");
         *self.seen.borrow_mut().restarts.entry(uid).or_default() += 1;
         Ok(())
@@ -143,7 +157,10 @@ impl Controllers {
         let pods = self.pods().await?;
         let seen = self.seen.borrow();
         for pod in pods {
-            let restarts = statuses(&pod).map(|status| status.restart_count).max().unwrap_or_default();
+            let restarts = statuses(&pod)
+                .map(|status| status.restart_count)
+                .max()
+                .unwrap_or_default();
             let expected = pod.uid().and_then(|uid| seen.restarts.get(&uid).copied());
             if restarts > expected.unwrap_or_default() {
                 complaints.push(format!("{} ended by itself: {restarts} restarts", pod.name_any()));
@@ -166,7 +183,9 @@ impl Controllers {
 
     async fn pod(&self, component: &str) -> anyhow::Result<Pod> {
         let pods = self.pods().await?;
-        let mut pods = pods.into_iter().filter(|pod| pod.labels().get(COMPONENT).is_some_and(|is| is == component));
+        let mut pods = pods
+            .into_iter()
+            .filter(|pod| pod.labels().get(COMPONENT).is_some_and(|is| is == component));
         pods.find(|pod| pod.metadata.deletion_timestamp.is_none())
             .with_context(|| format!("there is no pod of {component}"))
     }
@@ -199,7 +218,10 @@ fn verdict(line: &str) -> Verdict {
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &k8s_openapi::api::core::v1::ContainerStatus> {
-    pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten()
+    pod.status
+        .iter()
+        .filter_map(|status| status.container_statuses.as_ref())
+        .flatten()
 }
 
 /// The number of the restart of the container that runs.
@@ -236,7 +258,10 @@ mod tests {
 
     #[test]
     fn a_log_is_judged_line_by_line() {
-        assert!(matches!(verdict(r#"{"level":"INFO","message":"leading"}"#), Verdict::Fine));
+        assert!(matches!(
+            verdict(r#"{"level":"INFO","message":"leading"}"#),
+            Verdict::Fine
+        ));
         let allowed = format!(r#"{{"level":"WARN","message":"{}"}}"#, ALLOWED_WARNINGS[0].0);
         assert!(matches!(verdict(&allowed), Verdict::Expected(_)));
         for bad in [

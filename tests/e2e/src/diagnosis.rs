@@ -21,7 +21,10 @@ pub(crate) async fn diagnosis(world: &World) -> String {
         let log = kubectl(world, &["logs", pod, "--all-containers", LINES_OF_A_POD]).await;
         add(&mut text, &format!("last lines of {pod}"), &log);
     }
-    let lines = world.cluster.controllers.last_lines(&world.namespace, LINES_OF_THE_CONTROLLERS);
+    let lines = world
+        .cluster
+        .controllers
+        .last_lines(&world.namespace, LINES_OF_THE_CONTROLLERS);
     add(&mut text, "the controllers on this namespace", &lines.join("\n"));
     text
 }

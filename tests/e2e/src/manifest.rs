@@ -59,7 +59,9 @@ impl RayJobManifest {
             return self.set(groups, json!([]));
         }
         let sample: Vec<Value> = serde_saphyr::from_multiple(SAMPLE)?;
-        let group = sample.iter().find_map(|document| document.pointer(&format!("{groups}/0")));
+        let group = sample
+            .iter()
+            .find_map(|document| document.pointer(&format!("{groups}/0")));
         let mut group = group.context("the sample has no group of workers")?.clone();
         (group["replicas"], group["minReplicas"]) = (json!(count), json!(count));
         group["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("100m");
@@ -78,7 +80,9 @@ impl RayJobManifest {
         let mut place = &mut self.0;
         for token in pointer.split('/').skip(1) {
             if let Ok(index) = token.parse::<usize>() {
-                place = place.get_mut(index).with_context(|| format!("{pointer}: there is no {index}"))?;
+                place = place
+                    .get_mut(index)
+                    .with_context(|| format!("{pointer}: there is no {index}"))?;
                 continue;
             }
             if place.is_null() {
@@ -104,7 +108,11 @@ mod tests {
 
     #[test]
     fn the_sample_made_small() {
-        let job = RayJobManifest::new("small", "ticks.py 3").unwrap().shut_down(5).unwrap().0;
+        let job = RayJobManifest::new("small", "ticks.py 3")
+            .unwrap()
+            .shut_down(5)
+            .unwrap()
+            .0;
         assert_eq!(job["metadata"]["name"], "small");
         assert_eq!(job["spec"]["entrypoint"], "python /home/ray/programs/ticks.py 3");
         assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 5);

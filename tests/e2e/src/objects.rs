@@ -85,6 +85,10 @@ impl RayJob {
     pub fn summary(&self) -> String {
         let told = [self.phase(), self.ray_status(), self.reason(), self.message()];
         let told: Vec<_> = told.into_iter().filter(|text| !text.is_empty()).collect();
-        if told.is_empty() { "no status".to_owned() } else { told.join(" / ") }
+        if told.is_empty() {
+            "no status".to_owned()
+        } else {
+            told.join(" / ")
+        }
     }
 }

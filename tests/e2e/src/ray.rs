@@ -17,7 +17,9 @@ impl World {
         let jobs: Value = serde_json::from_str(&answer)?;
         let jobs = jobs.as_array().context("Ray lists no jobs")?;
         let ours = jobs.iter().filter(|job| job["submission_id"] == id);
-        Ok(ours.map(|job| job["status"].as_str().unwrap_or_default().to_owned()).collect())
+        Ok(ours
+            .map(|job| job["status"].as_str().unwrap_or_default().to_owned())
+            .collect())
     }
 
     /// Ray has that job once, and says that it succeeded.
@@ -27,4 +29,3 @@ impl World {
         Ok(())
     }
 }
-

@@ -57,10 +57,17 @@ struct Outcome {
 pub fn run(cases: Vec<Case>) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let all = arguments.iter().any(|argument| argument == "--all");
-    let named: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    let named: Vec<_> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     let chosen = cases.into_iter().filter(|case| {
         let by_name = named.iter().any(|part| case.name.contains(part.as_str()));
-        if named.is_empty() { all || case.effort == Effort::Short } else { by_name }
+        if named.is_empty() {
+            all || case.effort == Effort::Short
+        } else {
+            by_name
+        }
     });
     let chosen: Vec<_> = chosen.collect();
     if arguments.iter().any(|argument| argument == "--list") {
@@ -91,7 +98,10 @@ fn live(cases: Vec<Case>) -> anyhow::Result<bool> {
 
 async fn run_all(cases: Vec<Case>) -> anyhow::Result<bool> {
     let cluster = Rc::new(Cluster::connect().await?);
-    let clusters = std::env::var("E2E_CLUSTERS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let clusters = std::env::var("E2E_CLUSTERS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2);
     let places = Rc::new(Semaphore::new(clusters));
     tokio::task::spawn_local(cluster.controllers.clone().follow());
     let began = Instant::now();
@@ -137,7 +147,10 @@ async fn in_world(case: &Case, world: World) -> (anyhow::Result<()>, String) {
     let parts = world.parts();
     if let Err(error) = &result {
         let told = diagnosis(&world).await;
-        println!("\n=== {} failed: {error:#}\n{told}\n=== end of {}\n", case.name, case.name);
+        println!(
+            "\n=== {} failed: {error:#}\n{told}\n=== end of {}\n",
+            case.name, case.name
+        );
     } else {
         world.say("passed");
     }
@@ -150,7 +163,12 @@ fn report(outcomes: &[Outcome], took: Duration) {
     println!();
     for outcome in outcomes {
         let told = if outcome.result.is_ok() { "passed" } else { "FAILED" };
-        println!("{told} {:>4} s  {:<34} {}", outcome.took.as_secs(), outcome.name, outcome.parts);
+        println!(
+            "{told} {:>4} s  {:<34} {}",
+            outcome.took.as_secs(),
+            outcome.name,
+            outcome.parts
+        );
     }
     let failed = outcomes.iter().filter(|outcome| outcome.result.is_err());
     println!(

@@ -65,14 +65,21 @@ impl World {
 
     /// Prints a line with the case's name and its age.
     pub fn say(&self, text: &str) {
-        println!("{:<34} {:>6.1} s  {text}", self.name, self.began.elapsed().as_secs_f64());
+        println!(
+            "{:<34} {:>6.1} s  {text}",
+            self.name,
+            self.began.elapsed().as_secs_f64()
+        );
     }
 
     /// Its parts and how long each took.
     #[must_use]
     pub fn parts(&self) -> String {
         let parts = self.parts.borrow();
-        let parts: Vec<_> = parts.iter().map(|(what, took)| format!("{what} {:.1} s", took.as_secs_f64())).collect();
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|(what, took)| format!("{what} {:.1} s", took.as_secs_f64()))
+            .collect();
         parts.join(", ")
     }
 
@@ -129,7 +136,9 @@ impl World {
 
     /// Changes a RayJob.
     pub async fn patch(&self, job: &str, patch: &Value) -> anyhow::Result<()> {
-        self.ray_jobs().patch(job, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        self.ray_jobs()
+            .patch(job, &PatchParams::default(), &Patch::Merge(patch))
+            .await?;
         Ok(())
     }
 
@@ -187,7 +196,8 @@ impl World {
 
     /// The worker pods of a RayCluster.
     pub async fn workers(&self, cluster: &str) -> anyhow::Result<Vec<Pod>> {
-        self.pods(&format!("{}={cluster},{}=worker", labels::CLUSTER, labels::NODE_TYPE)).await
+        self.pods(&format!("{}={cluster},{}=worker", labels::CLUSTER, labels::NODE_TYPE))
+            .await
     }
 
     /// Takes a pod away as the loss of its node would: at once.
@@ -202,14 +212,19 @@ impl World {
     pub async fn submitter_log(&self, job: &str) -> anyhow::Result<String> {
         let mut pods = self.pods(&format!("batch.kubernetes.io/job-name={job}")).await?;
         pods.sort_by_key(|pod| pod.metadata.creation_timestamp.clone().map(|time| time.0));
-        let pod = pods.pop().with_context(|| format!("the submitter of {job} has no pod"))?;
+        let pod = pods
+            .pop()
+            .with_context(|| format!("the submitter of {job} has no pod"))?;
         Ok(self.api::<Pod>().logs(&pod.name_any(), &LogParams::default()).await?)
     }
 
     /// Events of the namespace as `Reason: message`, those about `name`.
     pub async fn events(&self, name: &str) -> anyhow::Result<Vec<String>> {
         let list = self.api::<Event>().list(&ListParams::default()).await?;
-        let about = list.items.into_iter().filter(|event| event.involved_object.name.as_deref() == Some(name));
+        let about = list
+            .items
+            .into_iter()
+            .filter(|event| event.involved_object.name.as_deref() == Some(name));
         let line = |event: Event| {
             format!(
                 "{}: {}",
@@ -264,5 +279,9 @@ where
     K: Resource + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
 {
     let list = api.list(&ListParams::default()).await?;
-    Ok(list.items.iter().map(|object| format!("{kind} {}", object.name_any())).collect())
+    Ok(list
+        .items
+        .iter()
+        .map(|object| format!("{kind} {}", object.name_any()))
+        .collect())
 }

@@ -130,8 +130,24 @@ fn autoscaling(spec: &RayJobSpec) -> bool {
     spec.ray_cluster_spec.as_ref().is_some_and(RayClusterSpec::autoscaling)
 }
 
-/// The kind of status that a rule waits for, and its value.
-type Status<'a> = (&'static str, &'a str);
+/// The kind of status that a rule waits for, in the order in which they are checked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum StatusKind {
+    JobStatus,
+    JobDeploymentStatus,
+}
+
+impl StatusKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::JobStatus => "JobStatus",
+            Self::JobDeploymentStatus => "JobDeploymentStatus",
+        }
+    }
+}
+
+/// The status that a rule waits for.
+type Status<'a> = (StatusKind, &'a str);
 
 /// Rules J12 to J16, whose texts KubeRay gives all at once, a line each.
 struct Rules<'a> {
@@ -168,8 +184,8 @@ impl<'a> Rules<'a> {
         let seconds = condition.ttl_seconds.unwrap_or_default();
         let (job, deployment) = (&condition.job_status, &condition.job_deployment_status);
         let status = match (job, deployment) {
-            (Some(status), None) => Some(("JobStatus", status.as_str())),
-            (None, Some(status)) => Some(("JobDeploymentStatus", status.as_str())),
+            (Some(status), None) => Some((StatusKind::JobStatus, status.as_str())),
+            (None, Some(status)) => Some((StatusKind::JobDeploymentStatus, status.as_str())),
             (Some(_), Some(_)) => {
                 let wrong = "cannot set both JobStatus and JobDeploymentStatus at the same time";
                 add(".condition", wrong.to_owned());
@@ -202,7 +218,7 @@ impl<'a> Rules<'a> {
                 .or_default()
                 .insert(rule.policy, (index, seconds));
         } else {
-            let (kind, value) = status;
+            let (kind, value) = (status.0.as_str(), status.1);
             add(
                 "",
                 format!("duplicate rule for DeletionPolicyType '{policy}' and {kind} '{value}'"),
@@ -212,6 +228,7 @@ impl<'a> Rules<'a> {
 
     fn check_order(&self, joint: &mut Joint<'_>) {
         for ((kind, value), delays) in &self.delays {
+            let kind = kind.as_str();
             let mut before: Option<(DeletionPolicyType, i32)> = None;
             for policy in ORDER {
                 let Some((index, seconds)) = delays.get(&policy) else {

@@ -50,10 +50,10 @@ impl Account {
     async fn write_kubeconfig(&self, place: &Place, account: &str) {
         let accounts: Api<ServiceAccount> = Api::namespaced(place.client.clone(), &place.namespace);
         let request = TokenRequest {
-            spec: TokenRequestSpec {
+            spec: Some(TokenRequestSpec {
                 expiration_seconds: Some(7200),
                 ..TokenRequestSpec::default()
-            },
+            }),
             ..TokenRequest::default()
         };
         let answer = accounts
@@ -65,7 +65,7 @@ impl Account {
         kubeconfig.auth_infos = vec![NamedAuthInfo {
             name: account.to_owned(),
             auth_info: Some(AuthInfo {
-                token: answer.status.map(|status| status.token.into()),
+                token: answer.status.and_then(|status| status.token).map(Into::into),
                 ..AuthInfo::default()
             }),
             ..NamedAuthInfo::default()

@@ -67,7 +67,9 @@ impl Call {
 
     /// Refused by RBAC. A quota or a policy answers with 403 too, and is another matter.
     pub fn denied(&self) -> bool {
-        self.annotations.get("authorization.k8s.io/decision").is_some_and(|decision| decision == "forbid")
+        self.annotations
+            .get("authorization.k8s.io/decision")
+            .is_some_and(|decision| decision == "forbid")
     }
 
     /// Not of the lease, whose calls come all the time.
@@ -96,7 +98,10 @@ impl fmt::Display for Call {
 /// The calls of `user` since `since`, in the order of their answers.
 pub fn calls(directory: &Path, user: &str, since: Timestamp) -> Vec<Call> {
     let mut calls = Vec::new();
-    let mut files: Vec<_> = fs::read_dir(directory.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(directory.join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("audit"));
     for path in files {
         for line in BufReader::new(File::open(path).unwrap()).lines().map(Result::unwrap) {
@@ -104,8 +109,11 @@ pub fn calls(directory: &Path, user: &str, since: Timestamp) -> Vec<Call> {
                 continue;
             }
             // The last line may not be whole yet.
-            let Ok(call) = serde_json::from_str::<Call>(&line) else { continue };
-            let finished = call.stage == "ResponseComplete" || (call.verb == "watch" && call.stage == "ResponseStarted");
+            let Ok(call) = serde_json::from_str::<Call>(&line) else {
+                continue;
+            };
+            let finished =
+                call.stage == "ResponseComplete" || (call.verb == "watch" && call.stage == "ResponseStarted");
             if finished && call.user.username == user && call.request_received_timestamp >= since {
                 calls.push(call);
             }
@@ -117,7 +125,7 @@ pub fn calls(directory: &Path, user: &str, since: Timestamp) -> Vec<Call> {
 
 /// The calls, one a line.
 pub fn lines<'a>(calls: impl IntoIterator<Item = &'a Call>) -> String {
-    calls.into_iter().map(|call| format!("\n  {call}")).collect()
+    calls.into_iter().map(|call| call.to_string() + "\n").collect()
 }
 
 /// Calls by verb and resource.

@@ -21,7 +21,13 @@ pub struct Rendered {
 /// Renders `chart` as a release in `namespace`.
 pub fn render(chart: &str, namespace: &str, values: &[&str]) -> Rendered {
     let chart_path = staged().join(chart);
-    let mut arguments = vec!["template", chart, chart_path.to_str().unwrap(), "--namespace", namespace];
+    let mut arguments = vec![
+        "template",
+        chart,
+        chart_path.to_str().unwrap(),
+        "--namespace",
+        namespace,
+    ];
     arguments.extend(values.iter().flat_map(|value| ["--set", value]));
     let objects: Vec<Value> = serde_saphyr::from_multiple(&run("helm", &arguments)).unwrap();
     let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
@@ -47,7 +53,10 @@ fn staged() -> &'static PathBuf {
     static STAGED: OnceLock<PathBuf> = OnceLock::new();
     STAGED.get_or_init(|| {
         let directory = root().join(format!("target/apiserver-tests/charts-{}", std::process::id()));
-        run(root().join("hack/charts/stage").to_str().unwrap(), &[directory.to_str().unwrap()]);
+        run(
+            root().join("hack/charts/stage").to_str().unwrap(),
+            &[directory.to_str().unwrap()],
+        );
         directory
     })
 }

@@ -41,7 +41,10 @@ impl Controller {
             child,
             log,
             metrics,
-            elects: account.arguments.iter().any(|argument| argument == "--enable-leader-election=true"),
+            elects: account
+                .arguments
+                .iter()
+                .any(|argument| argument == "--enable-leader-election=true"),
         }
     }
 
@@ -60,7 +63,11 @@ impl Controller {
     /// Whether it holds the lease, or needs none.
     pub fn leads(&self) -> bool {
         let log = self.log();
-        let message = if self.elects { "\"leading\"" } else { "\"caches are complete\"" };
+        let message = if self.elects {
+            "\"leading\""
+        } else {
+            "\"caches are complete\""
+        };
         log.contains(message)
     }
 
@@ -108,7 +115,9 @@ impl Controller {
         let page = self.page("/metrics").await;
         let series = page.lines().filter(|line| line.starts_with(name));
         let series = series.filter(|line| labels.iter().all(|label| line.contains(label)));
-        series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        series
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
     }
 
     async fn page(&self, path: &str) -> String {
@@ -132,7 +141,11 @@ impl Drop for Controller {
 fn binary(name: &str) -> PathBuf {
     let executable = std::env::current_exe().unwrap();
     let profile = executable.ancestors().nth(2).unwrap();
-    let profile = if release() { profile.parent().unwrap().join("release") } else { profile.to_owned() };
+    let profile = if release() {
+        profile.parent().unwrap().join("release")
+    } else {
+        profile.to_owned()
+    };
     let binary = profile.join(name);
     assert!(
         Path::new(&binary).exists(),

@@ -33,8 +33,13 @@ pub async fn apply(client: &Client, definition: &Value) {
     api.patch(name, &parameters, &Patch::Apply(definition)).await.unwrap();
     eventually("a definition is established", seconds(30), async || {
         let definition = api.get(name).await.map_err(|error| error.to_string())?;
-        let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        let established = conditions.clone().any(|c| c.type_ == "Established" && c.status == "True");
+        let conditions = definition
+            .status
+            .iter()
+            .flat_map(|status| status.conditions.iter().flatten());
+        let established = conditions
+            .clone()
+            .any(|c| c.type_ == "Established" && c.status == "True");
         established.then_some(()).ok_or_else(|| definition.name_any())
     })
     .await;

@@ -17,8 +17,8 @@ use super::account::{self, Account};
 use super::audit::{self, Call};
 use super::command::root;
 use super::controller::Controller;
-use super::server::Server;
 use super::crds;
+use super::server::Server;
 
 /// A namespace of the API server.
 pub struct Place {
@@ -64,7 +64,11 @@ impl Place {
             },
             ..Namespace::default()
         };
-        let namespace = namespaces.create(&PostParams::default(), &namespace).await.unwrap().name_any();
+        let namespace = namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap()
+            .name_any();
         let directory = root().join("target/apiserver-tests").join(&namespace);
         fs::create_dir_all(&directory).unwrap();
         Self {
@@ -117,7 +121,9 @@ impl Place {
     pub async fn try_create(&self, object: Value) -> Result<DynamicObject, kube::Error> {
         let mut object: DynamicObject = serde_json::from_value(object).unwrap();
         object.metadata.namespace = Some(self.namespace.clone());
-        account::api(&self.client, &object).create(&PostParams::default(), &object).await
+        account::api(&self.client, &object)
+            .create(&PostParams::default(), &object)
+            .await
     }
 
     /// Changes an object by a merge patch.
@@ -126,7 +132,18 @@ impl Place {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     {
         let parameters = PatchParams::default();
-        self.api::<K>().patch(name, &parameters, &Patch::Merge(patch)).await.unwrap()
+        self.api::<K>()
+            .patch(name, &parameters, &Patch::Merge(patch))
+            .await
+            .unwrap()
+    }
+
+    /// Deletes an object as `kubectl delete --wait=false` does.
+    pub async fn delete<K>(&self, name: &str)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        self.api::<K>().delete(name, &DeleteParams::background()).await.unwrap();
     }
 
     pub async fn cluster(&self, name: &str) -> RayCluster {
@@ -135,17 +152,28 @@ impl Place {
 
     /// Pods with these labels.
     pub async fn pods(&self, labels: &str) -> Vec<Pod> {
-        self.api::<Pod>().list(&ListParams::default().labels(labels)).await.unwrap().items
+        self.api::<Pod>()
+            .list(&ListParams::default().labels(labels))
+            .await
+            .unwrap()
+            .items
     }
 
     pub async fn services(&self, labels: &str) -> Vec<Service> {
-        self.api::<Service>().list(&ListParams::default().labels(labels)).await.unwrap().items
+        self.api::<Service>()
+            .list(&ListParams::default().labels(labels))
+            .await
+            .unwrap()
+            .items
     }
 
     /// Sets the phase of a pod as a kubelet would.
     pub async fn fail_pod(&self, name: &str) {
         let patch = Patch::Merge(json!({ "status": { "phase": "Failed", "reason": "Evicted" } }));
-        self.api::<Pod>().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+        self.api::<Pod>()
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
     }
 
     /// The events about an object: type, reason, note.
@@ -154,7 +182,9 @@ impl Place {
         let events = self.api::<Event>().list(&parameters).await.unwrap();
         let text = |field: Option<String>| field.unwrap_or_default();
         let events = events.items.into_iter();
-        events.map(|event| (text(event.type_), text(event.reason), text(event.message))).collect()
+        events
+            .map(|event| (text(event.type_), text(event.reason), text(event.message)))
+            .collect()
     }
 
     /// The calls of the controllers of this place since `since`.
@@ -162,7 +192,9 @@ impl Place {
         // A call is logged after it is answered.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         let users = self.users.borrow().clone();
-        let calls = users.iter().flat_map(|user| audit::calls(&self.server.directory, user, since));
+        let calls = users
+            .iter()
+            .flat_map(|user| audit::calls(&self.server.directory, user, since));
         calls.collect()
     }
 
@@ -181,14 +213,18 @@ impl Place {
             assert!(!log.contains("panicked"), "{log}");
         }
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces.delete(&self.namespace, &DeleteParams::default()).await.unwrap();
+        namespaces
+            .delete(&self.namespace, &DeleteParams::default())
+            .await
+            .unwrap();
         fs::remove_dir_all(&self.directory).unwrap();
     }
 
     fn log_texts(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let logs = entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "log"));
-        logs.map(|log| fs::read_to_string(log.path()).unwrap_or_default()).collect()
+        logs.map(|log| fs::read_to_string(log.path()).unwrap_or_default())
+            .collect()
     }
 }
 
@@ -204,4 +240,3 @@ impl Drop for Place {
         }
     }
 }
-

@@ -15,10 +15,30 @@ use crate::ray_cluster::{becomes, has_workers, heads, names, ready};
 
 /// Rights that no test sees used, and why they are there.
 const UNUSED: &[(&str, &str, &str, &str)] = &[
-    ("ray.io", "rayclusters", "get patch update", "RayCluster: the Role of the autoscaler, and finalizers"),
-    ("ray.io", "rayclusters/status", "get update", "RayCluster: the status subresource as a whole"),
-    ("ray.io", "rayclusters/finalizers", "update", "OwnerReferencesPermissionEnforcement"),
-    ("", "pods", "get patch", "reading after a lost answer; the Role of the autoscaler"),
+    (
+        "ray.io",
+        "rayclusters",
+        "get patch update",
+        "RayCluster: the Role of the autoscaler, and finalizers",
+    ),
+    (
+        "ray.io",
+        "rayclusters/status",
+        "get update",
+        "RayCluster: the status subresource as a whole",
+    ),
+    (
+        "ray.io",
+        "rayclusters/finalizers",
+        "update",
+        "OwnerReferencesPermissionEnforcement",
+    ),
+    (
+        "",
+        "pods",
+        "get patch",
+        "reading after a lost answer; the Role of the autoscaler",
+    ),
     ("", "pods/resize", "patch", "the Role of the autoscaler"),
     ("", "services", "get", "reading after a lost answer"),
     ("events.k8s.io", "events", "patch", "events that repeat for a minute"),
@@ -57,16 +77,24 @@ async fn exercise(place: &Place) {
     place.fail_pod(&worker).await;
     eventually("the pod is replaced", SOON, async || {
         let now = names(&has_workers(place, "plain", 2).await);
-        if now.contains(&worker) { Err(worker.clone()) } else { Ok(()) }
+        if now.contains(&worker) {
+            Err(worker.clone())
+        } else {
+            Ok(())
+        }
     })
     .await;
     let suspended = with(group("workers", 2), json!({ "suspend": true }));
-    place.patch::<RayCluster>("plain", json!({ "spec": { "workerGroupSpecs": [suspended] } })).await;
+    place
+        .patch::<RayCluster>("plain", json!({ "spec": { "workerGroupSpecs": [suspended] } }))
+        .await;
     has_workers(place, "plain", 0).await;
     place.fail_pod(&names(&heads(place, "plain").await)[0]).await;
-    place.patch::<RayCluster>("plain", json!({ "spec": { "suspend": true } })).await;
+    place
+        .patch::<RayCluster>("plain", json!({ "spec": { "suspend": true } }))
+        .await;
     becomes(place, "plain", "RayClusterSuspended", "True").await;
-    place.api::<RayCluster>().delete("all", &Default::default()).await.unwrap();
+    place.delete::<RayCluster>("all").await;
     tokio::time::sleep(seconds(2)).await;
 }
 
@@ -77,24 +105,39 @@ fn compare(account: &Account, calls: &[Call]) {
     let expected: BTreeSet<Right> = UNUSED
         .iter()
         .flat_map(|(group, resource, verbs, _)| {
-            verbs.split(' ').map(|verb| ((*group).to_owned(), (*resource).to_owned(), verb.to_owned()))
+            verbs
+                .split(' ')
+                .map(|verb| ((*group).to_owned(), (*resource).to_owned(), verb.to_owned()))
         })
         .collect();
     println!("granted and not used: {unused:?}");
     let surprising: Vec<_> = unused.difference(&expected).collect();
-    assert!(surprising.is_empty(), "granted, never used, and not on the list: {surprising:?}");
-    let not_granted: Vec<_> = used.difference(&granted).filter(|(_, resource, _)| !resource.is_empty()).collect();
+    assert!(
+        surprising.is_empty(),
+        "granted, never used, and not on the list: {surprising:?}"
+    );
+    let not_granted: Vec<_> = used
+        .difference(&granted)
+        .filter(|(_, resource, _)| !resource.is_empty())
+        .collect();
     assert!(not_granted.is_empty(), "used, and not by these roles: {not_granted:?}");
 }
 
 fn granted(account: &Account) -> BTreeSet<Right> {
     let mut granted = BTreeSet::new();
-    for role in account.rights.iter().filter(|object| object.types.as_ref().unwrap().kind.ends_with("Role")) {
+    for role in account
+        .rights
+        .iter()
+        .filter(|object| object.types.as_ref().unwrap().kind.ends_with("Role"))
+    {
         let rules: Vec<PolicyRule> = serde_json::from_value(role.data["rules"].clone()).unwrap();
         for rule in rules {
             for group in rule.api_groups.iter().flatten() {
                 for resource in rule.resources.iter().flatten() {
-                    let rights = rule.verbs.iter().map(|verb| (group.clone(), resource.clone(), verb.clone()));
+                    let rights = rule
+                        .verbs
+                        .iter()
+                        .map(|verb| (group.clone(), resource.clone(), verb.clone()));
                     granted.extend(rights);
                 }
             }

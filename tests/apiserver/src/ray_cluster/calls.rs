@@ -19,7 +19,9 @@ async fn a_cluster_of_four_pods_takes_few_calls() {
         let since = Timestamp::now();
         place.create(cluster(name, 3)).await;
         eventually("the cluster is provisioned", SOON, async || {
-            holds(is(&place.cluster(name).await, "RayClusterProvisioned", "True"), || "not yet".to_owned())
+            holds(is(&place.cluster(name).await, "RayClusterProvisioned", "True"), || {
+                "not yet".to_owned()
+            })
         })
         .await;
         ready(&place, name).await;
@@ -28,11 +30,17 @@ async fn a_cluster_of_four_pods_takes_few_calls() {
         let calls = place.calls(since).await;
         let counted: Vec<_> = calls.iter().filter(|call| call.counts()).collect();
         let events = calls.iter().filter(|call| call.is("create", "events")).count();
-        println!("{name}: {} calls and {events} events: {:?}", counted.len(), table(counted.iter().copied()));
+        println!(
+            "{name}: {} calls and {events} events: {:?}",
+            counted.len(),
+            table(counted.iter().copied())
+        );
         assert!(counted.len() <= 8, "{}", lines(counted));
         // The goal is two.
         assert!(events <= 3, "{events} events");
-        let late = calls.iter().filter(|call| matches!(call.verb.as_str(), "list" | "watch"));
+        let late = calls
+            .iter()
+            .filter(|call| matches!(call.verb.as_str(), "list" | "watch"));
         assert_eq!(lines(late), "", "lists and watches come once a process");
     }
     place.end().await;
@@ -55,30 +63,45 @@ async fn what_is_as_wanted_takes_no_call() {
     let since = Timestamp::now();
     touch(&place, &controller, "a").await;
     let calls = place.calls(since).await;
-    assert_eq!(lines(calls.iter().filter(|call| call.about_work())), "", "after a change that concerns nobody");
+    assert_eq!(
+        lines(calls.iter().filter(|call| call.about_work())),
+        "",
+        "after a change that concerns nobody"
+    );
 
     let since = Timestamp::now();
     let (status, _) = controller.terminate().await;
     assert!(status.success(), "{status}");
     let controller = Controller::start(&place, &account).acts().await;
     eventually("every cluster was looked at", SOON, async || {
-        let passes = controller.metric("controller_runtime_reconcile_total", &["success"]).await;
+        let passes = controller
+            .metric("controller_runtime_reconcile_total", &["success"])
+            .await;
         holds(passes >= 5.0, || format!("{passes} passes"))
     })
     .await;
     tokio::time::sleep(seconds(3)).await;
     let calls = place.calls(since).await;
     println!("a restart with {} clusters: {:?}", names.len(), table(&calls));
-    let more: Vec<_> = calls.iter().filter(|call| call.about_work() && call.verb != "watch" && call.verb != "list").collect();
+    let more: Vec<_> = calls
+        .iter()
+        .filter(|call| call.about_work() && call.verb != "watch" && call.verb != "list")
+        .collect();
     assert_eq!(lines(more), "", "after a restart");
     place.end().await;
 }
 
 /// Changes an annotation, and waits until the controller has looked.
 async fn touch(place: &Place, controller: &Controller, name: &str) {
-    let looked = async || controller.metric("controller_runtime_reconcile_total", &["success"]).await;
+    let looked = async || {
+        controller
+            .metric("controller_runtime_reconcile_total", &["success"])
+            .await
+    };
     let before = looked().await;
-    place.patch::<RayCluster>(name, json!({ "metadata": { "annotations": { "touched": "yes" } } })).await;
+    place
+        .patch::<RayCluster>(name, json!({ "metadata": { "annotations": { "touched": "yes" } } }))
+        .await;
     eventually("the controller looks", SOON, async || {
         let now = looked().await;
         holds(now > before, || format!("{now} passes"))

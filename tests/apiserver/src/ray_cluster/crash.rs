@@ -1,6 +1,7 @@
 //! The controller is killed, again and again, while clusters are being made.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
@@ -20,7 +21,9 @@ async fn killed_at_any_moment_it_leaves_one_head_and_the_wanted_workers() {
     // Without a lease, so that the next one does not wait for the end of the last one's.
     let account = place.account(RAY_CLUSTER, &["leaderElectionEnabled=false"]).await;
     for number in 0..CLUSTERS {
-        place.create(cluster(&format!("c{number}"), i32::try_from(WORKERS).unwrap())).await;
+        place
+            .create(cluster(&format!("c{number}"), i32::try_from(WORKERS).unwrap()))
+            .await;
     }
     let kills = async {
         // Milliseconds after it began to act.
@@ -38,7 +41,7 @@ async fn killed_at_any_moment_it_leaves_one_head_and_the_wanted_workers() {
         }
         controller
     };
-    let (controller, longest) = watched(&place, finish).await;
+    let (controller, longest) = watched(&place, Box::pin(finish)).await;
     println!("longest time with a pod too many: {longest:?}");
     for number in 0..CLUSTERS {
         has_workers(&place, &format!("c{number}"), WORKERS).await;
@@ -49,10 +52,9 @@ async fn killed_at_any_moment_it_leaves_one_head_and_the_wanted_workers() {
 }
 
 /// Runs `work` and counts pods all the while. Returns the longest time in which one cluster had too many.
-async fn watched<T>(place: &Place, work: impl Future<Output = T>) -> (T, Duration) {
+async fn watched<T>(place: &Place, mut work: Pin<Box<impl Future<Output = T>>>) -> (T, Duration) {
     let mut surplus: BTreeMap<String, Instant> = BTreeMap::new();
     let mut longest = Duration::ZERO;
-    let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             done = &mut work => return (done, longest),

@@ -17,7 +17,10 @@ async fn everything_goes_with_the_cluster() {
     let place = Place::new("deletion").await;
     let _controller = place.controller(RAY_CLUSTER).await;
     let all = json!({ "spec": { "enableInTreeAutoscaling": true, "authOptions": { "mode": "token" } } });
-    for (name, parameters) in [("background", DeleteParams::background()), ("foreground", DeleteParams::foreground())] {
+    for (name, parameters) in [
+        ("background", DeleteParams::background()),
+        ("foreground", DeleteParams::foreground()),
+    ] {
         place.create(with(cluster(name, 2), all.clone())).await;
         ready(&place, name).await;
         assert!(!children(&place, name).await.is_empty());
@@ -80,7 +83,15 @@ async fn a_namespace_goes_with_its_clusters_and_without_a_storm() {
     let place = Place::new("terminating").await;
     // The controller's account must outlive the namespace.
     let other = Place::new("terminating-controller").await;
-    let account = other.account(RAY_CLUSTER, &["crNamespacedRbacEnable=true", &format!("watchNamespace[0]={}", place.namespace)]).await;
+    let account = other
+        .account(
+            RAY_CLUSTER,
+            &[
+                "crNamespacedRbacEnable=true",
+                &format!("watchNamespace[0]={}", place.namespace),
+            ],
+        )
+        .await;
     let _controller = crate::harness::Controller::start(&other, &account).acts().await;
     for name in ["a", "b"] {
         place.create(cluster(name, 3)).await;
@@ -88,14 +99,27 @@ async fn a_namespace_goes_with_its_clusters_and_without_a_storm() {
     }
     let since = jiff::Timestamp::now();
     let namespaces: Api<Namespace> = Api::all(place.client.clone());
-    namespaces.delete(&place.namespace, &DeleteParams::default()).await.unwrap();
+    namespaces
+        .delete(&place.namespace, &DeleteParams::default())
+        .await
+        .unwrap();
     eventually("the namespace is gone", seconds(90), async || {
         let found = namespaces.get_opt(&place.namespace).await.unwrap();
-        holds(found.is_none(), || format!("{:?}", found.map(|namespace| namespace.status)))
+        holds(found.is_none(), || {
+            format!("{:?}", found.map(|namespace| namespace.status))
+        })
     })
     .await;
     let calls = other.calls(since).await;
-    let calls: Vec<_> = calls.iter().filter(|call| call.counts() && call.resource() != "rayclusters/status").collect();
-    assert!(calls.len() <= 60, "{} calls: {:?}", calls.len(), crate::harness::audit::table(calls));
+    let calls: Vec<_> = calls
+        .iter()
+        .filter(|call| call.counts() && call.resource() != "rayclusters/status")
+        .collect();
+    assert!(
+        calls.len() <= 60,
+        "{} calls: {:?}",
+        calls.len(),
+        crate::harness::audit::table(calls)
+    );
     other.end().await;
 }

@@ -19,10 +19,13 @@ async fn a_worker_that_ended_or_went_is_replaced() {
     let head = names(&heads(&place, "c").await);
 
     place.fail_pod(&before[0]).await;
-    place.api::<Pod>().delete(&before[1], &Default::default()).await.unwrap();
+    place.delete::<Pod>(&before[1]).await;
     eventually("both are replaced", SOON, async || {
         let now = names(&workers(&place, "c").await);
-        holds(now.len() == 3 && !now.contains(&before[0]) && !now.contains(&before[1]), || format!("{now:?}"))
+        holds(
+            now.len() == 3 && !now.contains(&before[0]) && !now.contains(&before[1]),
+            || format!("{now:?}"),
+        )
     })
     .await;
     let after = names(&has_workers(&place, "c", 3).await);
@@ -30,7 +33,9 @@ async fn a_worker_that_ended_or_went_is_replaced() {
     assert_eq!(names(&heads(&place, "c").await), head);
     ready(&place, "c").await;
     let events = place.events("c").await;
-    let told = events.iter().any(|(_, reason, note)| reason == "DeletedWorkerPod" && note.contains(&before[0]));
+    let told = events
+        .iter()
+        .any(|(_, reason, note)| reason == "DeletedWorkerPod" && note.contains(&before[0]));
     assert!(told, "{events:#?}");
     place.end().await;
 }
@@ -47,12 +52,14 @@ async fn a_head_that_ended_or_went_is_replaced_and_its_workers_stay() {
         if how == "fails" {
             place.fail_pod(&head.name_any()).await;
         } else {
-            place.api::<Pod>().delete(&head.name_any(), &Default::default()).await.unwrap();
+            place.delete::<Pod>(&head.name_any()).await;
         }
         eventually(&format!("a head that {how} is replaced"), SOON, async || {
             let now = heads(&place, "c").await;
             assert!(now.len() < 2, "never two heads");
-            let new = now.first().is_some_and(|new| new.uid() != head.uid() && new.metadata.deletion_timestamp.is_none());
+            let new = now
+                .first()
+                .is_some_and(|new| new.uid() != head.uid() && new.metadata.deletion_timestamp.is_none());
             holds(new, || format!("{:?}", names(&now)))
         })
         .await;
@@ -70,13 +77,16 @@ async fn a_head_is_not_made_again_where_an_annotation_forbids_it() {
     place.create(with(cluster("c", 1), annotation)).await;
     ready(&place, "c").await;
     let head = heads(&place, "c").await.remove(0).name_any();
-    place.api::<Pod>().delete(&head, &Default::default()).await.unwrap();
+    place.delete::<Pod>(&head).await;
     let condition = becomes(&place, "c", "HeadPodReady", "False").await;
     for_a_while("no head comes", seconds(4), async || {
         holds(heads(&place, "c").await.is_empty(), || "there is one".to_owned())
     })
     .await;
-    assert!(condition.reason == "HeadPodNotFound" || condition.reason == "Unknown", "{condition:?}");
+    assert!(
+        condition.reason == "HeadPodNotFound" || condition.reason == "Unknown",
+        "{condition:?}"
+    );
     has_workers_alone(&place).await;
     place.end().await;
 }

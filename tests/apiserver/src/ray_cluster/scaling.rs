@@ -13,12 +13,16 @@ use crate::harness::{Place, RAY_CLUSTER, for_a_while, seconds};
 
 /// Changes fields of the first worker group, as the autoscaler does it.
 async fn change_group(place: &Place, name: &str, fields: &[(&str, Value)]) {
-    let operations = fields.iter().map(|(field, value)| {
-        json!({ "op": "add", "path": format!("/spec/workerGroupSpecs/0/{field}"), "value": value })
-    });
+    let operations = fields.iter().map(
+        |(field, value)| json!({ "op": "add", "path": format!("/spec/workerGroupSpecs/0/{field}"), "value": value }),
+    );
     let patch: Value = operations.collect();
     let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
-    place.api::<RayCluster>().patch(name, &PatchParams::default(), &patch).await.unwrap();
+    place
+        .api::<RayCluster>()
+        .patch(name, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -102,25 +106,40 @@ async fn replicas_of_several_hosts_come_and_go_whole() {
     let place = Place::new("hosts").await;
     let _controller = place.controller(RAY_CLUSTER).await;
     let hosts = with(group("hosts", 2), json!({ "numOfHosts": 2 }));
-    place.create(with(cluster("multi", 0), json!({ "spec": { "workerGroupSpecs": [hosts] } }))).await;
+    place
+        .create(with(
+            cluster("multi", 0),
+            json!({ "spec": { "workerGroupSpecs": [hosts] } }),
+        ))
+        .await;
     ready(&place, "multi").await;
     let four = has_workers(&place, "multi", 4).await;
     let replica = |pod: &Pod| pod.labels()["ray.io/worker-group-replica-name"].clone();
     let mut replicas: Vec<_> = four.iter().map(replica).collect();
     replicas.sort();
     assert!(replicas[0] == replicas[1] && replicas[2] == replicas[3] && replicas[1] != replicas[2]);
-    assert_eq!(place.services("ray.io/headless-worker-svc=multi").await[0].name_any(), "multi-headless");
+    assert_eq!(
+        place.services("ray.io/headless-worker-svc=multi").await[0].name_any(),
+        "multi-headless"
+    );
 
     place.fail_pod(&four[0].name_any()).await;
-    crate::harness::eventually("the whole replica is replaced", crate::harness::wait::SOON, async || {
-        let now: Vec<_> = workers(&place, "multi").await.iter().map(replica).collect();
-        let gone = !now.contains(&replica(&four[0]));
-        holds(gone && now.len() == 4, || format!("{now:?}"))
-    })
+    crate::harness::eventually(
+        "the whole replica is replaced",
+        crate::harness::wait::SOON,
+        async || {
+            let now: Vec<_> = workers(&place, "multi").await.iter().map(replica).collect();
+            let gone = !now.contains(&replica(&four[0]));
+            holds(gone && now.len() == 4, || format!("{now:?}"))
+        },
+    )
     .await;
     let kept = four.iter().filter(|pod| replica(pod) != replica(&four[0]));
     let now = names(&has_workers(&place, "multi", 4).await);
-    assert!(kept.into_iter().all(|pod| now.contains(&pod.name_any())), "the other replica stays");
+    assert!(
+        kept.into_iter().all(|pod| now.contains(&pod.name_any())),
+        "the other replica stays"
+    );
 
     change_group(&place, "multi", &[("replicas", json!(1))]).await;
     let two = has_workers(&place, "multi", 2).await;

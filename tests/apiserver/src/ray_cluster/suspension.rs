@@ -15,7 +15,9 @@ async fn a_cluster_is_suspended_and_resumed() {
     let _controller = place.controller(RAY_CLUSTER).await;
     place.create(cluster("c", 2)).await;
     ready(&place, "c").await;
-    place.patch::<RayCluster>("c", json!({ "spec": { "suspend": true } })).await;
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "suspend": true } }))
+        .await;
     becomes(&place, "c", "RayClusterSuspended", "True").await;
     let suspended = place.cluster("c").await;
     assert!(is(&suspended, "RayClusterSuspending", "False") && is(&suspended, "RayClusterProvisioned", "False"));
@@ -23,11 +25,15 @@ async fn a_cluster_is_suspended_and_resumed() {
     assert_eq!(place.pods("ray.io/cluster=c").await.len(), 0);
     assert_eq!(place.services("ray.io/cluster=c").await.len(), 1, "the Service stays");
     for_a_while("no pod comes", seconds(3), async || {
-        holds(place.pods("ray.io/cluster=c").await.is_empty(), || "there is one".to_owned())
+        holds(place.pods("ray.io/cluster=c").await.is_empty(), || {
+            "there is one".to_owned()
+        })
     })
     .await;
 
-    place.patch::<RayCluster>("c", json!({ "spec": { "suspend": false } })).await;
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
+        .await;
     has_workers(&place, "c", 2).await;
     let resumed = ready(&place, "c").await;
     assert!(is(&resumed, "RayClusterSuspended", "False") && is(&resumed, "RayClusterProvisioned", "True"));
@@ -40,10 +46,19 @@ async fn a_suspension_that_has_begun_is_completed_first() {
     let _controller = place.controller(RAY_CLUSTER).await;
     place.create(cluster("c", 3)).await;
     ready(&place, "c").await;
-    let before: Vec<_> = place.pods("ray.io/cluster=c").await.iter().map(|pod| pod.uid().unwrap()).collect();
-    place.patch::<RayCluster>("c", json!({ "spec": { "suspend": true } })).await;
+    let before: Vec<_> = place
+        .pods("ray.io/cluster=c")
+        .await
+        .iter()
+        .map(|pod| pod.uid().unwrap())
+        .collect();
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "suspend": true } }))
+        .await;
     becomes(&place, "c", "RayClusterSuspending", "True").await;
-    place.patch::<RayCluster>("c", json!({ "spec": { "suspend": false } })).await;
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
+        .await;
     eventually("all pods are new", SOON, async || {
         let pods = place.pods("ray.io/cluster=c").await;
         let old = pods.iter().any(|pod| before.contains(&pod.uid().unwrap()));
@@ -58,10 +73,14 @@ async fn a_suspension_that_has_begun_is_completed_first() {
 async fn a_cluster_that_is_born_suspended_waits() {
     let place = Place::new("born-suspended").await;
     let _controller = place.controller(RAY_CLUSTER).await;
-    place.create(with(cluster("c", 1), json!({ "spec": { "suspend": true } }))).await;
+    place
+        .create(with(cluster("c", 1), json!({ "spec": { "suspend": true } })))
+        .await;
     becomes(&place, "c", "RayClusterSuspended", "True").await;
     assert_eq!(place.pods("ray.io/cluster=c").await.len(), 0);
-    place.patch::<RayCluster>("c", json!({ "spec": { "suspend": false } })).await;
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
+        .await;
     ready(&place, "c").await;
     place.end().await;
 }
@@ -87,7 +106,10 @@ async fn a_group_is_suspended_and_resumed() {
     .await;
     let suspended = ready(&place, "c").await;
     assert_eq!(status(&suspended).desired_worker_replicas, Some(1));
-    assert_eq!((names(&heads(&place, "c").await), of_group("second").await), (head, second));
+    assert_eq!(
+        (names(&heads(&place, "c").await), of_group("second").await),
+        (head, second)
+    );
 
     place.patch::<RayCluster>("c", groups(false)).await;
     has_workers(&place, "c", 3).await;

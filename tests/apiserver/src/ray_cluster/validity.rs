@@ -22,10 +22,16 @@ async fn a_running_cluster_survives_an_invalid_spec() {
     let pods = names(&place.pods("ray.io/cluster=c").await);
 
     let wrong = with(group("workers", 2), json!({ "minReplicas": 5, "maxReplicas": 3 }));
-    place.patch::<RayCluster>("c", json!({ "spec": { "workerGroupSpecs": [wrong] } })).await;
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "workerGroupSpecs": [wrong] } }))
+        .await;
     let told = becomes(&place, "c", "SpecInvalid", "True").await;
     assert_eq!(told.reason, "InvalidRayClusterSpec");
-    assert!(told.message.contains("spec.workerGroupSpecs[0].minReplicas"), "{}", told.message);
+    assert!(
+        told.message.contains("spec.workerGroupSpecs[0].minReplicas"),
+        "{}",
+        told.message
+    );
     eventually("an event says what is wrong", SOON, async || {
         let events = place.events("c").await;
         let told = events.iter().any(|(type_, reason, note)| {
@@ -42,9 +48,15 @@ async fn a_running_cluster_survives_an_invalid_spec() {
     })
     .await;
     let invalid = place.cluster("c").await;
-    assert_eq!(condition(&invalid, "HeadPodReady"), condition(&running, "HeadPodReady"), "the rest of the status stays");
+    assert_eq!(
+        condition(&invalid, "HeadPodReady"),
+        condition(&running, "HeadPodReady"),
+        "the rest of the status stays"
+    );
 
-    place.patch::<RayCluster>("c", json!({ "spec": { "workerGroupSpecs": [group("workers", 2)] } })).await;
+    place
+        .patch::<RayCluster>("c", json!({ "spec": { "workerGroupSpecs": [group("workers", 2)] } }))
+        .await;
     eventually("the condition goes", SOON, async || {
         let condition = condition(&place.cluster("c").await, "SpecInvalid");
         holds(condition.is_none(), || format!("{condition:?}"))
@@ -65,7 +77,11 @@ async fn a_name_that_is_too_long_is_explained() {
     ready(&place, &longest).await;
     let told = becomes(&place, &too_long, "SpecInvalid", "True").await;
     assert_eq!(told.reason, "InvalidRayClusterMetadata");
-    assert!(told.message.contains("metadata.name") && told.message.contains("53"), "{}", told.message);
+    assert!(
+        told.message.contains("metadata.name") && told.message.contains("53"),
+        "{}",
+        told.message
+    );
     assert_eq!(place.pods(&format!("ray.io/cluster={too_long}")).await.len(), 0);
     place.end().await;
 }
@@ -129,7 +145,7 @@ async fn objects_from_before_the_definition_leave_the_others() {
     ready(&place, "good").await;
     assert!(controller.log().contains("cannot be read"), "{}", controller.log());
     for name in stored {
-        place.api::<kube::core::PartialObjectMeta<RayCluster>>().delete(&name, &Default::default()).await.unwrap();
+        place.delete::<kube::core::PartialObjectMeta<RayCluster>>(&name).await;
     }
     place.end().await;
 }

@@ -6,7 +6,7 @@ use super::{manifest, patched, validate};
 /// Patches of single fields; several together make specs that nobody would write.
 const PATCHES: [&str; 24] = [
     "metadata.name: '-'",
-    "metadata.annotations: {ray.io/ft-enabled: x, ray.io/external-storage-namespace: y}",
+    "metadata.annotations: {ray.io/ft-enabled: a, ray.io/external-storage-namespace: b}",
     "metadata.labels: {ray.io/originated-from-crd: RayJob}",
     "spec.rayVersion: nightly",
     "spec.enableInTreeAutoscaling: true",
@@ -43,6 +43,8 @@ fn spec(chosen: &[usize]) -> Value {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever the spec, rules answer; a cluster's violations are found inside every other kind too.
     #[test]
     fn rules_answer_and_agree(

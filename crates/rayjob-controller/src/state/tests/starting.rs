@@ -72,6 +72,10 @@ fn the_cluster_is_made_and_awaited() {
     ],
     "its spec is invalid: spec.rayVersion: too old"
 )]
+#[case::no_message_of_the_container(
+    &[(conditions::HEAD_POD_READY, "False", "ContainerCreating", "containers with unready status: [ray-head]; ray-head: ")],
+    "the head pod is not ready: ContainerCreating: containers with unready status: [ray-head]; ray-head"
+)]
 #[case::image(
     &[(conditions::HEAD_POD_READY, "False", "ImagePullBackOff", "ray-head: Back-off pulling image")],
     "the head pod is not ready: ImagePullBackOff: ray-head: Back-off pulling image"

@@ -1,0 +1,1 @@
+//! A deterministic simulator: the controllers unmodified, against an API server in memory.
