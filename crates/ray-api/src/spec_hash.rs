@@ -5,8 +5,8 @@
 //! between KubeRay and these controllers without one write.
 //!
 //! The hash is the SHA-1 of the spec as Go's `encoding/json` writes it: fields in the order of their declaration, each
-//! left out or printed empty as its tag says. [`kubernetes`] holds those rules for the Kubernetes types and is
-//! generated, [`ray`] those of the `ray.io` types.
+//! left out or printed empty as its tag says. `spec_hash/kubernetes.rs` holds those rules for the Kubernetes types and is
+//! generated, `spec_hash/ray.rs` those of the `ray.io` types.
 //!
 //! Traps:
 //! - An absent field and an empty one may differ (`suspend: false`, `rayStartParams: {}`) or not (`args: []`).

@@ -71,7 +71,9 @@ pub fn run(cases: Vec<Case>) -> ExitCode {
     });
     let chosen: Vec<_> = chosen.collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        chosen.iter().for_each(|case| println!("{}: test", case.name));
+        for case in &chosen {
+            println!("{}: test", case.name);
+        }
         return ExitCode::SUCCESS;
     }
     if std::env::var_os(KUBECONFIG).is_none() {
