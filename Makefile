@@ -21,8 +21,8 @@ unit: ## Tests without a cluster
 	hack/test/test unit
 apiserver-test: ## Tests on a real API server
 	hack/test/test apiserver
-e2e: ## Tests with real Ray on the development cluster
-	hack/test/test e2e
+e2e: ## All tests with real Ray on the development cluster
+	E2E_ALL=1 hack/test/test e2e
 test: ## All of it; RUNGS="unit charts" for some of it
 	hack/test/test $(RUNGS)
 deny: ## Licences, duplicates and sources of the dependencies

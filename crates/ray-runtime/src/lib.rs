@@ -1,7 +1,7 @@
 //! What every controller needs around its own rules.
 //!
 //! Reading order: [`process`] starts a controller; [`watch`] fills a [`store`] with what it reads; changes add keys to
-//! a [`queue`]; [`controller`] takes them off and runs passes; [`write`] and [`event`] are how a pass acts.
+//! a [`queue`]; [`controller`] takes them off and runs passes; [`mod@write`] and [`event`] are how a pass acts.
 //!
 //! Everything takes its clock, its randomness and its client as arguments, keeps no process-wide state and orders what
 //! it iterates over, so that a simulator can run the controllers and replay them.

@@ -1,6 +1,6 @@
 //! The state machine of a RayJob: what happens next, from the object, what is observed, and the time.
 //!
-//! [`step`] is pure and total. A step either **records** (a new status), or **acts** on what was recorded before
+//! [`step()`] is pure and total. A step either **records** (a new status), or **acts** on what was recorded before
 //! (effects), or waits; never two of these. So every id is stored before the call that uses it, and a step repeated
 //! after a crash, or with a stale cache, does nothing twice.
 //!

@@ -22,3 +22,15 @@ pub async fn deleted_while_running(world: &World) -> anyhow::Result<()> {
         })
         .await
 }
+
+/// Deleted before its cluster is ready: nothing has to be stopped, and nothing stays.
+pub async fn deleted_while_initializing(world: &World) -> anyhow::Result<()> {
+    world
+        .submit(&RayJobManifest::new("early", "counter.py")?.workers(1)?)
+        .await?;
+    let job = world.reach("early", "Initializing", seconds(10)).await?;
+    world
+        .eventually("the head exists", seconds(20), async || world.head(job.cluster()).await)
+        .await?;
+    world.delete("early").await
+}

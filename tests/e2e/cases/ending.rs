@@ -43,6 +43,28 @@ pub async fn program_fails(world: &World) -> anyhow::Result<()> {
     world.delete("fails").await
 }
 
+/// An entrypoint that cannot even begin is the user's error too, and Ray's words name it.
+pub async fn entrypoint_missing(world: &World) -> anyhow::Result<()> {
+    let manifest = RayJobManifest::new("pathless", "counter.py")?.shut_down(0)?;
+    world
+        .submit(&manifest.set("/spec/entrypoint", "no-such-program --now")?)
+        .await?;
+    let job = world
+        .eventually("Failed", seconds(180), async || {
+            let job = world.job("pathless").await?;
+            ensure!(job.phase() == "Failed", "{}", job.summary());
+            Ok(job)
+        })
+        .await?;
+    ensure!(
+        job.ray_status() == "FAILED" && job.reason() == "AppFailed" && job.message().contains("exit code 127"),
+        "{}",
+        job.summary()
+    );
+    cluster_goes(world, job.cluster(), 0).await?;
+    world.delete("pathless").await
+}
+
 /// `backoffLimit: 1` makes two attempts, each with a cluster and a job of its own.
 pub async fn program_fails_twice(world: &World) -> anyhow::Result<()> {
     let manifest = RayJobManifest::new("fails", "fails.py")?.shut_down(0)?;

@@ -1,8 +1,13 @@
 //! The cases with real Ray.
 
+mod crash;
 mod deletion;
 mod ending;
+mod loss;
 mod sample;
+mod suspension;
+mod trouble;
+mod validity;
 
 use std::process::ExitCode;
 
@@ -29,8 +34,18 @@ fn main() -> ExitCode {
     e2e_tests::runner::run(vec![
         case!(sample::sample_as_it_is, Short, clusters: 1),
         case!(ending::shut_down_after_its_end, Short, clusters: 1),
-        case!(ending::program_fails, Short, clusters: 1),
-        case!(ending::program_fails_twice, Long, clusters: 1),
+        case!(ending::program_fails, Long, clusters: 1),
+        case!(ending::program_fails_twice, Short, clusters: 1),
+        case!(ending::entrypoint_missing, Long, clusters: 1),
+        case!(loss::head_lost, Short, clusters: 1),
+        case!(loss::worker_lost, Short, clusters: 1),
+        case!(suspension::suspended_and_resumed, Short, clusters: 1),
+        case!(suspension::born_suspended, Short, clusters: 0),
+        case!(trouble::image_missing, Short, clusters: 0),
+        case!(trouble::worker_finds_no_room, Short, clusters: 1),
+        case!(validity::wrong_manifests, Short, clusters: 0),
+        case!(deletion::deleted_while_initializing, Short, clusters: 1),
         case!(deletion::deleted_while_running, Short, clusters: 1),
+        case!(crash::controllers_killed, Short, clusters: 1, disrupts: true),
     ])
 }
