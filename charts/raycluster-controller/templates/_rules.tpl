@@ -30,6 +30,10 @@
 - apiGroups: [""]
   resources: [pods/resize]
   verbs: [patch]
+# The Job that empties Redis when a cluster with its state there goes.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -55,6 +55,10 @@ pub const REDIS_USERNAME: &str = "REDIS_USERNAME";
 pub const REDIS_PASSWORD: &str = "REDIS_PASSWORD";
 /// Namespace of the keys in Redis.
 pub const RAY_EXTERNAL_STORAGE_NAMESPACE: &str = "RAY_external_storage_namespace";
+/// How often a connection to Redis is tried.
+pub const RAY_REDIS_CONNECT_RETRIES: &str = "RAY_redis_db_connect_retries";
+/// Milliseconds between two tries.
+pub const RAY_REDIS_CONNECT_WAIT: &str = "RAY_redis_db_connect_wait_milliseconds";
 /// Storage backend of the Global Control Service.
 pub const RAY_GCS_STORAGE: &str = "RAY_gcs_storage";
 /// Path of the embedded storage.

@@ -19,7 +19,7 @@ mod gcs;
 mod groups;
 mod history_server;
 mod job;
-mod kubernetes_names;
+pub mod kubernetes_names;
 mod metadata;
 mod network_policy;
 mod report;

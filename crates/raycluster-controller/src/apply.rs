@@ -232,7 +232,8 @@ impl Applier {
         result
     }
 
-    async fn delete_collection(&self, namespace: &str, selector: &str) -> Result<(), kube::Error> {
+    /// Deletes every pod that `selector` selects.
+    pub async fn delete_collection(&self, namespace: &str, selector: &str) -> Result<(), kube::Error> {
         let parameters = ListParams::default().labels(selector);
         let api = self.pod_api(namespace);
         let deleted = self
@@ -400,7 +401,7 @@ impl Applier {
 }
 
 /// Creates `object` and reads the answer as `Answer`, of which less is decoded.
-async fn create<K, Answer>(client: &Client, object: &K) -> Result<Answer, kube::Error>
+pub async fn create<K, Answer>(client: &Client, object: &K) -> Result<Answer, kube::Error>
 where
     K: kube::Resource<DynamicType = ()> + serde::Serialize,
     Answer: serde::de::DeserializeOwned,

@@ -100,6 +100,20 @@ pub enum Error {
     /// No token could be made.
     #[error("failed to make a token: {0}")]
     MakeToken(ray_runtime::secret::NoRandomness),
+    /// The Job that empties Redis was refused.
+    #[error("failed to create Job {name}: {}", answer(source))]
+    CreateCleanupJob {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The finalizers could not be written.
+    #[error("failed to write the finalizers: {}", answer(source))]
+    WriteFinalizers {
+        /// The API server's answer.
+        source: kube::Error,
+    },
     /// The status could not be written.
     #[error("failed to write the status: {}", answer(source))]
     WriteStatus {
@@ -109,9 +123,6 @@ pub enum Error {
     /// The cluster is in a shape that only a person can mend.
     #[error(transparent)]
     Blocked(crate::plan::Blocked),
-    /// Conditions contradict each other.
-    #[error("the conditions RayClusterSuspending and RayClusterSuspended are both true")]
-    ContradictingStatus,
 }
 
 impl Error {
@@ -125,14 +136,15 @@ impl Error {
             | Self::DeletePods { source, .. }
             | Self::CreatePrerequisite { source, .. }
             | Self::ReadPrerequisite { source, .. }
+            | Self::CreateCleanupJob { source, .. }
+            | Self::WriteFinalizers { source }
             | Self::WriteStatus { source } => Some(source),
             Self::ForeignService { .. }
             | Self::NoServePort(_)
             | Self::ForeignPod { .. }
             | Self::ServiceAccountNotFound { .. }
             | Self::MakeToken(_)
-            | Self::Blocked(_)
-            | Self::ContradictingStatus => None,
+            | Self::Blocked(_) => None,
         }
     }
 }
@@ -153,9 +165,10 @@ impl Failure for Error {
             Self::ReadPrerequisite { .. } => "read_prerequisite",
             Self::ServiceAccountNotFound { .. } => "service_account_not_found",
             Self::MakeToken(_) => "make_token",
+            Self::CreateCleanupJob { .. } => "create_cleanup_job",
+            Self::WriteFinalizers { .. } => "write_finalizers",
             Self::WriteStatus { .. } => "write_status",
             Self::Blocked(_) => "blocked",
-            Self::ContradictingStatus => "contradicting_status",
         }
     }
 

@@ -1,13 +1,17 @@
 //! The RayCluster controller: pods and Services of Ray clusters.
 //!
 //! Reading order: `lib` (watches, run) → `reconcile` → `observe` (reads the caches) → `plan` (pure: what to do and why)
-//! → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `story` has the texts of the events.
+//! → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `deletion` (pure) and `ending` are the way of a
+//! cluster that goes; `story` has the texts of the events.
 //!
 //! It coordinates with the other controllers through the API server alone: it owns what carries its owner reference,
 //! and never writes `spec`.
 
 mod apply;
 pub mod build;
+mod cleanup_job;
+mod deletion;
+mod ending;
 mod error;
 mod metrics;
 mod observe;
@@ -46,6 +50,7 @@ use ray_runtime::write::Writes;
 
 use crate::apply::Applier;
 use crate::build::PodDefaults;
+use crate::cleanup_job::{CleanupJob, SlimJob};
 use crate::error::Error;
 use crate::observe::Children;
 
@@ -98,6 +103,15 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
         let service = move |service: SlimService| WatchedService::labelled(service, key);
         background.extend(watch.all(cache, &selector, service, watch::add_owner(&queue)));
     }
+
+    let job = |job: SlimJob| CleanupJob::from(job);
+    let jobs = watch.all(
+        &children.cleanup_jobs,
+        &cleanup_job::selector(),
+        job,
+        watch::add_owner(&queue),
+    );
+    background.extend(jobs);
 
     if environment.arguments.enable_metrics {
         metrics::register(&environment.registry, clusters.clone())?;

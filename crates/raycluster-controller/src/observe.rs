@@ -8,6 +8,8 @@ use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{NodeType, RayPod};
 use ray_runtime::service::WatchedService;
 
+use crate::cleanup_job::CleanupJob;
+
 /// The children of a cluster, ours as we left them and all others as the watch has shown them last.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
@@ -19,6 +21,8 @@ pub struct Observed {
     pub headless_service: bool,
     /// Whether its serve Service exists.
     pub serve_service: bool,
+    /// Jobs that empty Redis for a cluster of this name.
+    pub cleanup_jobs: Vec<Arc<CleanupJob>>,
 }
 
 /// The caches of a cluster's children.
@@ -31,6 +35,8 @@ pub struct Children {
     pub headless_services: Arc<Cache<WatchedService>>,
     /// Serve Services of clusters; they carry yet another.
     pub serve_services: Arc<Cache<WatchedService>>,
+    /// Jobs that empty Redis, by the cluster's label.
+    pub cleanup_jobs: Arc<Cache<CleanupJob>>,
 }
 
 impl Children {
@@ -42,6 +48,7 @@ impl Children {
             services: Arc::new(Cache::new(namespaces)),
             headless_services: Arc::new(Cache::new(namespaces)),
             serve_services: Arc::new(Cache::new(namespaces)),
+            cleanup_jobs: Arc::new(Cache::new(namespaces)),
         }
     }
 
@@ -53,8 +60,9 @@ impl Children {
             services,
             headless_services,
             serve_services,
+            cleanup_jobs,
         } = self;
-        pods.ready() && services.ready() && headless_services.ready() && serve_services.ready()
+        pods.ready() && services.ready() && headless_services.ready() && serve_services.ready() && cleanup_jobs.ready()
     }
 
     /// The children of one cluster.
@@ -71,6 +79,7 @@ impl Children {
             head_services,
             headless_service: !self.headless_services.owned_by(key).is_empty(),
             serve_service: !self.serve_services.owned_by(key).is_empty(),
+            cleanup_jobs: self.cleanup_jobs.owned_by(key),
         }
     }
 }

@@ -38,9 +38,12 @@ impl Reconcile for RayClusterController {
                 return Ok(Pass::skipped());
             }
         };
-        // Children of a cluster that is being deleted go by garbage collection.
-        if !ours(object) || object.metadata.deletion_timestamp.is_some() {
+        if !ours(object) {
             return Ok(Pass::skipped());
+        }
+        // Before validation: an object that cannot be valid any more must still go.
+        if object.metadata.deletion_timestamp.is_some() {
+            return self.end(key, object).await;
         }
         match validate::cluster(object, &self.gates) {
             Ok(cluster) => self.pass(key, object, &cluster).await,
@@ -55,6 +58,9 @@ impl RayClusterController {
         for warning in validate::cluster_warnings(object) {
             let note = format!("RayCluster spec warning {key}: {}", warning.message);
             story.invalid("InvalidRayClusterSpec", note);
+        }
+        if self.hold(object).await? {
+            return Ok(Pass::completed(Some(Duration::ZERO)));
         }
         self.applier.settle(key).await?;
         let (applied, blocked) = match self.prepare(key, cluster, story).await {

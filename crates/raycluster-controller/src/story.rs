@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use ray_api::go_duration::GoDuration;
+use ray_api::go_quote::quote;
+use ray_api::names;
 use ray_api::v1::RayCluster;
 use ray_runtime::event::{Event, EventType, Recorder, regarding};
 use ray_runtime::pod::{NodeType, RayPod};
 
+use crate::build::fault_tolerance::storage_namespace;
+use crate::deletion::Release;
 use crate::error::Error;
 use crate::plan::{DeleteAll, WhyDelete};
 
@@ -19,6 +24,7 @@ pub struct Story<'a> {
 const CREATE: &str = "Create";
 const DELETE: &str = "Delete";
 const VALIDATE: &str = "Validate";
+const CLEANUP: &str = "Cleanup";
 
 impl<'a> Story<'a> {
     /// Tells of `object`.
@@ -194,6 +200,47 @@ impl<'a> Story<'a> {
                 self.warn("FailedToDeleteWorkerPodCollection", DELETE, note);
             }
         }
+    }
+
+    /// The Job that empties Redis exists now.
+    pub fn created_cleanup_job(&self, name: &str) {
+        let note = format!("Created Redis cleanup Job {}", self.path(name));
+        self.tell("CreatedRedisCleanupJob", CREATE, note);
+    }
+
+    /// The Job that empties Redis was refused.
+    pub fn failed_to_create_cleanup_job(&self, error: &Error) {
+        let name = names::redis_cleanup_job(self.object.metadata.name.as_deref().unwrap_or_default());
+        let note = format!(
+            "Failed to create Redis cleanup Job {}, {error}",
+            self.path(name.as_str())
+        );
+        self.warn("FailedToCreateRedisCleanupJob", CREATE, note);
+    }
+
+    /// The finalizer is gone. Nothing is told when Redis is empty.
+    pub fn released(&self, why: &Release) {
+        let RayCluster { metadata, spec, .. } = self.object;
+        let namespace = quote(storage_namespace(metadata, spec));
+        let left = format!("Redis storage namespace {namespace} may need manual cleanup");
+        let (reason, note) = match why {
+            Release::Clean => return,
+            Release::TimedOut(after) => {
+                let after = GoDuration::from_seconds(after.as_secs());
+                let note = format!("Force-removed GCS FT finalizer after {after} due to Redis cleanup timeout; {left}");
+                ("ForceDeletedStuckCluster", note)
+            }
+            Release::JobFailed(why) => {
+                let note = format!("Removed GCS FT finalizer although the Redis cleanup Job failed ({why}); {left}");
+                ("RedisCleanupFailed", note)
+            }
+            Release::Skipped(why) => {
+                let note = format!("Removed GCS FT finalizer without cleaning up Redis, since {why}; {left}");
+                ("RedisCleanupSkipped", note)
+            }
+        };
+        tracing::warn!(reason, note, "the finalizer is removed");
+        self.warn(reason, CLEANUP, note);
     }
 
     fn path(&self, name: &str) -> String {

@@ -1,4 +1,4 @@
-//! Runs the scripts of the init containers in bash, with stand-ins for the programs that they call.
+//! Runs the scripts of the pods in bash, with stand-ins for the programs that they call.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,6 +34,21 @@ fn script(container: &str) -> String {
     let containers = pod.spec.unwrap().init_containers.unwrap();
     let container = containers.into_iter().find(|other| other.name == container).unwrap();
     container.args.unwrap().remove(0)
+}
+
+/// The script of the Job that empties Redis for the cluster `name` of the default fixtures.
+fn cleanup_script(name: &str) -> String {
+    let settings = Setting::all();
+    let setting = settings.iter().find(|setting| setting.name == "default").unwrap();
+    let clusters = setting.clusters();
+    let mut clusters = clusters.iter();
+    let cluster = clusters
+        .find(|cluster| cluster.metadata.name.as_deref() == Some(name))
+        .unwrap();
+    let valid = validate::cluster(cluster, &setting.gates).unwrap();
+    let job = build::redis_cleanup_job(&setting.context(), &valid);
+    let containers = job.spec.unwrap().template.spec.unwrap().containers;
+    containers[0].args.clone().unwrap().remove(0)
 }
 
 /// A folder of programs, alone on the path but for a few of the system's.
@@ -137,4 +152,70 @@ fn without_openssl_the_wait_fails() {
     let output = programs.run(&SH, &script("wait-for-tls-ip-san"), &[("POD_IP", "10.0.0.1")]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("openssl"));
+}
+
+/// What stands in for Ray: it says what it was asked, and succeeds unless told otherwise.
+const RAY: &str = "
+import os
+
+def cleanup_redis_storage(**arguments):
+    print(sorted(arguments.items()))
+    return 'FAILS' not in os.environ
+";
+
+fn with_ray(name: &str) -> Programs {
+    let python = ["/usr/bin/python3", "/usr/local/bin/python3"];
+    let python = python.iter().find(|path| Path::new(path).exists());
+    let python = python.expect("this test needs python3");
+    let programs = Programs::new(name).add("python", &format!("PYTHONPATH=$PWD exec {python} -B \"$@\""));
+    let package = programs.0.join("ray/_private");
+    fs::create_dir_all(&package).unwrap();
+    fs::write(package.join("gcs_utils.py"), RAY).unwrap();
+    programs
+}
+
+/// The arguments that Ray was called with.
+fn asked(output: &Output) -> String {
+    let said = text(output);
+    assert!(said.lines().next().unwrap().contains("kuberay-gcs-ft.html"), "{said}");
+    said.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn redis_is_emptied_where_the_head_kept_its_state() {
+    let programs = with_ray("redis_is_emptied_where_the_head_kept_its_state");
+    let script = cleanup_script("raycluster-redis-annotation");
+    let namespace = ("RAY_external_storage_namespace", "uid");
+    for (environment, want) in [
+        (
+            vec![
+                ("RAY_REDIS_ADDRESS", "redis:6380,other:1"),
+                ("REDIS_PASSWORD", "$secret \"`"),
+            ],
+            r#"('host', 'redis'), ('password', '$secret "`'), ('port', 6380), ('storage_namespace', 'uid'), ('use_ssl', False)"#,
+        ),
+        (
+            vec![("RAY_REDIS_ADDRESS", "rediss://user:hidden@redis.example.com")],
+            "('host', 'redis.example.com'), ('password', 'hidden'), ('port', 6379), ('storage_namespace', 'uid'), ('use_ssl', True)",
+        ),
+    ] {
+        let environment: Vec<_> = environment.into_iter().chain([namespace]).collect();
+        let output = programs.run(&BASH, &script, &environment);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(asked(&output), format!("[{want}]"));
+    }
+    let environment = [("RAY_REDIS_ADDRESS", "redis:6379"), namespace, ("FAILS", "")];
+    assert_eq!(programs.run(&BASH, &script, &environment).status.code(), Some(1));
+}
+
+#[test]
+fn redis_is_emptied_as_the_user_that_the_head_was() {
+    let programs = with_ray("redis_is_emptied_as_the_user_that_the_head_was");
+    let script = cleanup_script("raycluster-external-redis");
+    let output = programs.run(
+        &BASH,
+        &script,
+        &[("RAY_REDIS_ADDRESS", "r:1"), ("REDIS_USERNAME", "me")],
+    );
+    assert!(asked(&output).contains("('username', 'me')"));
 }

@@ -9,6 +9,7 @@
 mod support;
 
 use ray_api::validate;
+use raycluster_controller::build::fault_tolerance::FaultTolerance;
 use raycluster_controller::build::{self, HeadIdentity, ReplicaIdentity};
 use serde_json::{Value, json};
 use support::setting::Setting;
@@ -50,7 +51,7 @@ fn whole_objects() {
     }
 }
 
-/// The Services, the head and one worker of each group.
+/// The Services, the head, the Job that empties Redis after it, and one worker of each group.
 fn objects(setting: &Setting, cluster: &ray_api::v1::RayCluster) -> Vec<Value> {
     let context = setting.context();
     let valid = validate::cluster(cluster, &setting.gates).unwrap();
@@ -64,6 +65,9 @@ fn objects(setting: &Setting, cluster: &ray_api::v1::RayCluster) -> Vec<Value> {
         objects.push(json!(build::serve_service(&valid).unwrap()));
     }
     objects.push(json!(build::head_pod(&context, &valid, &identity)));
+    if FaultTolerance::of(&valid).in_redis() {
+        objects.push(json!(build::redis_cleanup_job(&context, &valid)));
+    }
     for group in &valid.groups {
         let gate = setting.gates.enabled(ray_api::gates::Gate::RayMultiHostIndexing);
         let multi_host = gate && group.spec.hosts() > 1;

@@ -55,7 +55,8 @@ impl Form {
 }
 
 /// Why `value` is no DNS-1035 label: the names of Services, hence of everything that has one.
-pub(super) fn dns_1035_label(value: &str) -> Vec<String> {
+#[must_use]
+pub fn dns_1035_label(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_LABEL {
         wrong.push(format!("must be no more than {MAX_LABEL} characters"));
@@ -67,7 +68,8 @@ pub(super) fn dns_1035_label(value: &str) -> Vec<String> {
 }
 
 /// Why `value` is no DNS-1123 label.
-pub(super) fn dns_1123_label(value: &str) -> Vec<String> {
+#[must_use]
+pub fn dns_1123_label(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_LABEL {
         wrong.push(format!("must be no more than {MAX_LABEL} characters"));
@@ -83,8 +85,22 @@ pub(super) fn dns_1123_label(value: &str) -> Vec<String> {
     wrong
 }
 
+/// Why `value` is no DNS-1123 subdomain: the names of most objects.
+#[must_use]
+pub fn dns_1123_subdomain(value: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if value.len() > MAX_SUBDOMAIN {
+        wrong.push(format!("must be no more than {MAX_SUBDOMAIN} characters"));
+    }
+    if !is_dns_1123_subdomain(value) {
+        wrong.push(DNS_1123_SUBDOMAIN.text());
+    }
+    wrong
+}
+
 /// Why `key` is no qualified name, the form of label keys: a name, or `domain/name`.
-pub(super) fn qualified_name(key: &str) -> Vec<String> {
+#[must_use]
+pub fn qualified_name(key: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let name = match key.split('/').collect::<Vec<_>>()[..] {
         [name] => name,
@@ -115,7 +131,8 @@ pub(super) fn qualified_name(key: &str) -> Vec<String> {
 }
 
 /// Why `value` is no value of a label.
-pub(super) fn label_value(value: &str) -> Vec<String> {
+#[must_use]
+pub fn label_value(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_LABEL {
         wrong.push(format!("must be no more than {MAX_LABEL} bytes"));

@@ -78,13 +78,13 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
-/// Lays `patch` over `object`. Its own keys may be paths (`spec.suspend`); `head` is the Ray container of a RayCluster's
+/// Lays `lines` over `object`. Its own keys may be paths (`spec.suspend`); `head` is the Ray container of a RayCluster's
 /// head, `workers` its worker groups.
-fn patched(mut object: Value, patch: &str) -> Value {
-    let Value::Object(patch) = yaml(patch) else {
-        panic!("not a mapping: {patch}")
+fn patched(mut object: Value, lines: &str) -> Value {
+    let Value::Object(changes) = yaml(lines) else {
+        panic!("not a mapping: {lines}")
     };
-    for (path, change) in patch {
+    for (path, change) in changes {
         let path = match path.split_once('.') {
             Some(("head", field)) => format!("spec.headGroupSpec.template.spec.containers.0.{field}"),
             Some(("workers", field)) => format!("spec.workerGroupSpecs.{field}"),
@@ -157,8 +157,8 @@ fn record(gates: &str, object: &Value) {
 
 /// The one violation of a manifest.
 #[track_caller]
-fn assert_refused(kind: &str, gates: &str, patch: &str, path: &str, message: &str) {
-    let violations = check(kind, gates, patch).unwrap_err();
+fn assert_refused(kind: &str, gates: &str, lines: &str, path: &str, message: &str) {
+    let violations = check(kind, gates, lines).unwrap_err();
     let found: Vec<_> = violations
         .all()
         .iter()

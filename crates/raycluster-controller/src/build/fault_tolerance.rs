@@ -5,13 +5,15 @@
 //! otherwise, so a new RayCluster of the same name starts empty.
 
 use k8s_openapi::api::core::v1::{EnvVar, PersistentVolumeClaimVolumeSource, Volume, VolumeMount};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ray_api::environment as variables;
+use ray_api::v1::RayClusterSpec;
 use ray_api::v1::cluster::{GcsFaultToleranceBackend, GcsFaultToleranceOptions, RedisCredential};
 use ray_api::validate::ValidCluster;
 use ray_api::{annotations, names};
 
 use super::draft::Draft;
-use super::node::{Node, cluster_annotation};
+use super::node::Node;
 
 const STORAGE_VOLUME: &str = "gcs-storage";
 const STORAGE_PATH: &str = "/data/gcs";
@@ -33,13 +35,19 @@ impl<'a> FaultTolerance<'a> {
     /// As the cluster asks.
     #[must_use]
     pub fn of(cluster: &ValidCluster<'a>) -> Self {
-        if let Some(options) = &cluster.spec.gcs_fault_tolerance_options {
+        Self::of_parts(cluster.metadata, cluster.spec)
+    }
+
+    /// The same for a cluster whose rules need not hold.
+    #[must_use]
+    pub fn of_parts(metadata: &ObjectMeta, spec: &'a RayClusterSpec) -> Self {
+        if let Some(options) = &spec.gcs_fault_tolerance_options {
             return match options.backend {
                 Some(GcsFaultToleranceBackend::Rocksdb) => Self::Embedded(options),
                 Some(GcsFaultToleranceBackend::Redis) | None => Self::Redis(options),
             };
         }
-        let value = cluster_annotation(cluster, annotations::FT_ENABLED);
+        let value = annotation(metadata, annotations::FT_ENABLED);
         if value.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             Self::Annotated
         } else {
@@ -63,6 +71,22 @@ impl<'a> FaultTolerance<'a> {
     }
 }
 
+/// Namespace of the cluster's keys in Redis: the option, else the annotation, else the UID.
+#[must_use]
+pub fn storage_namespace<'a>(metadata: &'a ObjectMeta, spec: &'a RayClusterSpec) -> &'a str {
+    let options = spec.gcs_fault_tolerance_options.as_ref();
+    options
+        .and_then(|options| options.external_storage_namespace.as_deref())
+        .filter(|namespace| !namespace.is_empty())
+        .or_else(|| annotation(metadata, annotations::EXTERNAL_STORAGE_NAMESPACE))
+        .or(metadata.uid.as_deref())
+        .unwrap_or_default()
+}
+
+fn annotation<'a>(metadata: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
 /// Name of the claim of the embedded storage: the user's, else one named after the cluster.
 #[must_use]
 pub fn claim_name(cluster: &str, options: &GcsFaultToleranceOptions) -> String {
@@ -79,11 +103,11 @@ pub(super) fn add_to_head(node: &Node<'_>, draft: &mut Draft) {
     match kind {
         FaultTolerance::Off => {}
         FaultTolerance::Annotated => {
-            add_storage_namespace(node, draft, None);
+            add_storage_namespace(node, draft);
             add_password_of_flag(draft);
         }
         FaultTolerance::Redis(options) => {
-            add_storage_namespace(node, draft, options.external_storage_namespace.as_deref());
+            add_storage_namespace(node, draft);
             add_redis(options, draft);
         }
         FaultTolerance::Embedded(options) => add_embedded(node, options, draft),
@@ -98,11 +122,8 @@ pub(super) fn add_to_worker(node: &Node<'_>, draft: &mut Draft) {
     }
 }
 
-fn add_storage_namespace(node: &Node<'_>, draft: &mut Draft, option: Option<&str>) {
-    let namespace = option
-        .filter(|namespace| !namespace.is_empty())
-        .or_else(|| cluster_annotation(node.cluster, annotations::EXTERNAL_STORAGE_NAMESPACE))
-        .unwrap_or(node.cluster.uid);
+fn add_storage_namespace(node: &Node<'_>, draft: &mut Draft) {
+    let namespace = storage_namespace(node.cluster.metadata, node.cluster.spec);
     draft.annotate(annotations::EXTERNAL_STORAGE_NAMESPACE, namespace);
     let variable = variables::literal(variables::RAY_EXTERNAL_STORAGE_NAMESPACE, namespace);
     variables::append_if_absent(&mut draft.ray, variable);

@@ -107,6 +107,7 @@ impl World {
             head_services: vec![Arc::new(WatchedService::labelled(service, "none"))],
             headless_service: true,
             serve_service: true,
+            ..Observed::default()
         };
         let rules = Rules {
             switches: &self.switches,

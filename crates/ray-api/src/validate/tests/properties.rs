@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::Violations;
 use super::{manifest, patched, validate};
 
 /// Patches of single fields; several together make specs that nobody would write.
@@ -54,7 +55,7 @@ proptest! {
         let cluster = spec(&chosen);
         let found = |object: &Value, root: &str| -> Vec<String> {
             let violations = validate(object, gates).err();
-            let all = violations.as_ref().map(|violations| violations.all()).unwrap_or_default();
+            let all = violations.as_ref().map(Violations::all).unwrap_or_default();
             let inside = all.iter().filter_map(|violation| Some(violation.path.strip_prefix(root)?.to_owned()));
             inside.filter(|path| path != ".upgradeStrategy").collect()
         };
@@ -77,7 +78,7 @@ proptest! {
     #[test]
     fn violations_have_a_path_and_a_text(chosen in prop::collection::vec(0..PATCHES.len(), 1..6)) {
         let violations = validate(&spec(&chosen), "AllAlpha=true").err();
-        for violation in violations.iter().flat_map(|violations| violations.all()) {
+        for violation in violations.iter().flat_map(Violations::all) {
             prop_assert!(violation.path.starts_with("spec") || violation.path.starts_with("metadata"));
             prop_assert!(!violation.message.is_empty());
         }

@@ -1,0 +1,183 @@
+//! Carries out what [`deletion`](crate::deletion) decides: the finalizer, the Job that empties Redis, and the end.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use ray_api::v1::RayCluster;
+use ray_api::validate::{self, ValidCluster};
+use ray_api::{finalizers, labels};
+use ray_runtime::controller::Pass;
+use ray_runtime::entry::Entry;
+use ray_runtime::guard::Guarded;
+use ray_runtime::object_key::ObjectKey;
+use serde_json::json;
+
+use crate::RayClusterController;
+use crate::apply::create;
+use crate::build::{self, Context};
+use crate::cleanup_job::{CleanupJob, SlimJob};
+use crate::deletion::{self, Release, Step, Then};
+use crate::error::Error;
+use crate::story::Story;
+
+impl RayClusterController {
+    /// Adds the finalizer to a cluster that needs it and has none, before any of its pods exists. Whether it did.
+    pub(crate) async fn hold(&self, object: &RayCluster) -> Result<bool, Error> {
+        if deletion::held(object) || !deletion::empties_redis(object, &self.switches) {
+            return Ok(false);
+        }
+        let mut wanted = object.metadata.finalizers.clone().unwrap_or_default();
+        wanted.push(finalizers::REDIS_CLEANUP.to_owned());
+        self.set_finalizers(object, wanted).await?;
+        Ok(true)
+    }
+
+    /// One pass over a cluster that is being deleted.
+    pub(crate) async fn end(&self, key: &ObjectKey, object: &RayCluster) -> Result<Pass, Error> {
+        let now = self.clock.now();
+        let mut step = self.next_step(key, object, now);
+        if !matches!(step.then, Then::Leave | Then::Release(_)) {
+            self.applier.settle(key).await?;
+            step = self.next_step(key, object, now);
+        }
+        if step.delete_pods {
+            self.delete_nodes(key).await?;
+        }
+        match step.then {
+            Then::Leave => Ok(Pass::skipped()),
+            Then::Wait => Ok(Pass::waiting(Some(deletion::left(object, now)))),
+            Then::CreateJob => self.empty_redis(key, object, now).await,
+            Then::Release(release) => self.release(object, &release).await,
+        }
+    }
+
+    fn next_step(&self, key: &ObjectKey, object: &RayCluster, now: Timestamp) -> Step {
+        let observed = self.applier.children.of(key);
+        deletion::next(object, &observed, &self.switches, now)
+    }
+
+    /// Head and workers, not the Job's pod.
+    async fn delete_nodes(&self, key: &ObjectKey) -> Result<(), Error> {
+        let nodes = format!(
+            "{} in ({}, {})",
+            labels::NODE_TYPE,
+            labels::NODE_TYPE_HEAD,
+            labels::NODE_TYPE_WORKER
+        );
+        let selector = format!("{}={},{nodes}", labels::CLUSTER, key.name);
+        let deleted = self.applier.delete_collection(&key.namespace, &selector).await;
+        deleted.map_err(|source| Error::DeletePods { selector, source })
+    }
+
+    async fn empty_redis(&self, key: &ObjectKey, object: &RayCluster, now: Timestamp) -> Result<Pass, Error> {
+        let story = Story::new(&self.recorder, object);
+        let wait = Pass::waiting(Some(deletion::left(object, now)));
+        let cluster = match validate::cluster(object, &self.gates) {
+            Ok(cluster) => cluster,
+            Err(violations) => {
+                // The user may still mend it; the time-out holds.
+                let note = format!("The RayCluster spec is invalid {key}: {}", violations.message());
+                story.invalid("InvalidRayClusterSpec", note);
+                return Ok(wait);
+            }
+        };
+        match self.create_cleanup_job(&cluster).await {
+            Ok(Some(name)) => {
+                story.created_cleanup_job(&name);
+                Ok(wait)
+            }
+            // Ours, and the watch has not shown it; or somebody else's, which may go.
+            Ok(None) => Ok(Pass::waiting(Some(deletion::left(object, now).min(AGAIN)))),
+            Err(error) if namespace_ends(&error) => {
+                self.release(object, &Release::Skipped("the namespace is being deleted"))
+                    .await
+            }
+            Err(error) => {
+                story.failed_to_create_cleanup_job(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The name of the new Job; `None` when there is one of that name.
+    async fn create_cleanup_job(&self, cluster: &ValidCluster<'_>) -> Result<Option<String>, Error> {
+        let context = Context {
+            switches: &self.switches,
+            gates: &self.gates,
+            defaults: &self.defaults,
+        };
+        let job = build::redis_cleanup_job(&context, cluster);
+        let name = job.name_any();
+        match self
+            .applier
+            .writes
+            .one(create::<Job, SlimJob>(&self.client, &job))
+            .await
+        {
+            Ok(created) => {
+                self.applier.children.cleanup_jobs.wrote(CleanupJob::from(created));
+                Ok(Some(name))
+            }
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
+            Err(source) => Err(Error::CreateCleanupJob { name, source }),
+        }
+    }
+
+    /// Removes the finalizer; garbage collection does the rest.
+    async fn release(&self, object: &RayCluster, why: &Release) -> Result<Pass, Error> {
+        let mut wanted = object.metadata.finalizers.clone().unwrap_or_default();
+        wanted.retain(|finalizer| finalizer != finalizers::REDIS_CLEANUP);
+        self.set_finalizers(object, wanted).await?;
+        Story::new(&self.recorder, object).released(why);
+        Ok(Pass::completed(None))
+    }
+
+    /// Replaces the finalizers; refused as a conflict when the object has changed since.
+    async fn set_finalizers(&self, object: &RayCluster, wanted: Vec<String>) -> Result<(), Error> {
+        let key = ObjectKey::of(object);
+        let last = wanted.is_empty() && object.metadata.deletion_timestamp.is_some();
+        let patch = Patch::Merge(json!({ "metadata": {
+            "resourceVersion": object.resource_version(),
+            "uid": object.uid(),
+            "finalizers": wanted,
+        }}));
+        let api: Api<Guarded<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
+        let parameters = PatchParams::default();
+        match self.applier.writes.one(api.patch(&key.name, &parameters, &patch)).await {
+            Ok(written) if !last => self.clusters.wrote(Entry::new(written)),
+            // Nothing holds it any more: it is gone.
+            Ok(_) => self.forget(&key),
+            Err(kube::Error::Api(status)) if status.is_not_found() => self.forget(&key),
+            Err(source) => return Err(Error::WriteFinalizers { source }),
+        }
+        Ok(())
+    }
+
+    fn forget(&self, key: &ObjectKey) {
+        if let Some(entry) = self.clusters.get(key) {
+            self.clusters.removed(&entry);
+        }
+    }
+}
+
+/// When a Job of that name that is not seen is looked for again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Whether nothing can be created any more because the whole namespace goes.
+fn namespace_ends(error: &Error) -> bool {
+    let Error::CreateCleanupJob {
+        source: kube::Error::Api(status),
+        ..
+    } = error
+    else {
+        return false;
+    };
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice());
+    causes
+        .unwrap_or_default()
+        .iter()
+        .any(|cause| cause.reason == "NamespaceTerminating")
+}
