@@ -17,3 +17,5 @@ mod harness;
 mod process;
 #[cfg(test)]
 mod ray_cluster;
+#[cfg(test)]
+mod ray_job;

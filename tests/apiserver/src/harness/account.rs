@@ -20,6 +20,8 @@ pub struct Account {
     pub user: String,
     /// Arguments of the chart's Deployment.
     pub arguments: Vec<String>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
     pub kubeconfig: PathBuf,
     /// What gives the rights.
     pub rights: Vec<DynamicObject>,
@@ -28,7 +30,8 @@ pub struct Account {
 impl Account {
     /// Makes it in the namespace of `place`, from the chart with `values`.
     pub async fn new(place: &Place, controller: &'static str, values: &[&str]) -> Self {
-        let rendered = chart::render(controller, &place.namespace, values);
+        let version = place.client.apiserver_version().await.unwrap().git_version;
+        let rendered = chart::render(controller, &place.namespace, &version, values);
         for object in &rendered.rights {
             let parameters = PatchParams::apply("apiserver-tests").force();
             api(&place.client, object)
@@ -40,6 +43,7 @@ impl Account {
             controller,
             user: format!("system:serviceaccount:{}:{}", place.namespace, rendered.account),
             arguments: rendered.arguments,
+            environment: rendered.environment,
             kubeconfig: place.directory.join(format!("{controller}.kubeconfig")),
             rights: rendered.rights,
         };

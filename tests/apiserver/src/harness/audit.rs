@@ -72,12 +72,17 @@ impl Call {
             .is_some_and(|decision| decision == "forbid")
     }
 
-    /// Not of the lease, whose calls come all the time.
-    pub fn about_work(&self) -> bool {
-        self.resource() != "leases"
+    /// Who asked.
+    pub fn user(&self) -> &str {
+        &self.user.username
     }
 
-    /// Neither of the lease, nor a list or a watch, nor an event.
+    /// Neither of the lease nor a question to Ray, both of which come all the time.
+    pub fn about_work(&self) -> bool {
+        self.resource() != "leases" && self.resource() != "services/proxy"
+    }
+
+    /// About the work, and neither a list or a watch, nor an event.
     pub fn counts(&self) -> bool {
         self.about_work() && !matches!(self.verb.as_str(), "list" | "watch") && self.resource() != "events"
     }

@@ -14,31 +14,34 @@ pub struct Rendered {
     pub rights: Vec<DynamicObject>,
     /// The arguments of the Deployment's container.
     pub arguments: Vec<String>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
     /// Name of the ServiceAccount.
     pub account: String,
 }
 
-/// Renders `chart` as a release in `namespace`.
-pub fn render(chart: &str, namespace: &str, values: &[&str]) -> Rendered {
+/// Renders `chart` as a release in `namespace`, for a server of `version`.
+pub fn render(chart: &str, namespace: &str, version: &str, values: &[&str]) -> Rendered {
     let chart_path = staged().join(chart);
-    let mut arguments = vec![
-        "template",
-        chart,
-        chart_path.to_str().unwrap(),
-        "--namespace",
-        namespace,
-    ];
+    let mut arguments = vec!["template", chart, chart_path.to_str().unwrap()];
+    arguments.extend(["--namespace", namespace, "--kube-version", version]);
     arguments.extend(values.iter().flat_map(|value| ["--set", value]));
     let objects: Vec<Value> = serde_saphyr::from_multiple(&run("helm", &arguments)).unwrap();
     let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
-    let arguments = &of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0]["args"];
+    let container = &of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0];
     let account = &of_kind("ServiceAccount")["metadata"]["name"];
     let is_right = |object: &&Value| {
         let kind = object["kind"].as_str().unwrap_or_default();
         kind == "ServiceAccount" || kind.ends_with("Role") || kind.ends_with("RoleBinding")
     };
     Rendered {
-        arguments: serde_json::from_value(arguments.clone()).unwrap(),
+        arguments: serde_json::from_value(container["args"].clone()).unwrap(),
+        environment: container["env"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(variable)
+            .collect(),
         account: serde_json::from_value(account.clone()).unwrap(),
         rights: objects
             .iter()
@@ -46,6 +49,11 @@ pub fn render(chart: &str, namespace: &str, values: &[&str]) -> Rendered {
             .map(|object| serde_json::from_value(object.clone()).unwrap())
             .collect(),
     }
+}
+
+fn variable(variable: &Value) -> (String, String) {
+    let text = |key: &str| variable[key].as_str().unwrap().to_owned();
+    (text("name"), text("value"))
 }
 
 /// The charts as `helm` takes them.

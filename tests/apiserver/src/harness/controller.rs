@@ -33,6 +33,7 @@ impl Controller {
             .arg(format!("--metrics-addr=127.0.0.1:{metrics}"))
             .arg("--health-probe-bind-address=0")
             .env_remove("KUBECONFIG")
+            .envs(account.environment.clone())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()

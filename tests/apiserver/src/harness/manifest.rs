@@ -20,6 +20,23 @@ pub fn cluster_spec(workers: i32) -> Value {
     })
 }
 
+/// A RayJob with a cluster of its own, of a head and a worker. Its dashboard is on port `dashboard`.
+pub fn ray_job(name: &str, dashboard: u16) -> Value {
+    let ports = json!([
+        { "name": "gcs-server", "containerPort": 6379 },
+        { "name": "dashboard", "containerPort": dashboard },
+        { "name": "client", "containerPort": 10001 },
+    ]);
+    let mut cluster = cluster_spec(1);
+    cluster["headGroupSpec"]["template"]["spec"]["containers"][0]["ports"] = ports;
+    json!({
+        "apiVersion": "ray.io/v1",
+        "kind": "RayJob",
+        "metadata": { "name": name },
+        "spec": { "entrypoint": "python -c 'print(1)'", "rayClusterSpec": cluster },
+    })
+}
+
 /// A worker group of `replicas`, at most ten.
 pub fn group(name: &str, replicas: i32) -> Value {
     json!({

@@ -1,0 +1,72 @@
+//! `shutdownAfterJobFinishes` and `ttlSecondsAfterFinished`: what goes after the end, and when.
+
+use jiff::Timestamp;
+use ray_api::v1::job::JobDeploymentStatus;
+use serde_json::json;
+
+use super::{Stage, clusters, reaches, submitter};
+use crate::harness::wait::{SOON, holds};
+use crate::harness::{eventually, for_a_while, seconds};
+
+#[tokio::test]
+async fn the_cluster_goes_when_its_time_has_come() {
+    let stage = Stage::new("ttl").await;
+    let place = &stage.place;
+    stage
+        .create("at-once", json!({ "spec": { "shutdownAfterJobFinishes": true } }))
+        .await;
+    let later = json!({ "spec": { "shutdownAfterJobFinishes": true, "ttlSecondsAfterFinished": 6 } });
+    stage.create("later", later).await;
+    stage.runs("at-once").await;
+    stage.runs("later").await;
+    stage.end_job("at-once", "SUCCEEDED").await;
+    stage.end_job("later", "FAILED").await;
+
+    let ended = reaches(place, "later", JobDeploymentStatus::Failed)
+        .await
+        .end_time
+        .unwrap()
+        .0;
+    reaches(place, "at-once", JobDeploymentStatus::Complete).await;
+    let cluster_goes = async |name: &str| {
+        eventually(&format!("the cluster of {name} goes"), SOON, async || {
+            let clusters = clusters(place, name).await;
+            let going = clusters
+                .iter()
+                .all(|cluster| cluster.metadata.deletion_timestamp.is_some());
+            holds(going, || "it stays".to_owned())
+        })
+        .await;
+    };
+    cluster_goes("at-once").await;
+    cluster_goes("later").await;
+    let took = Timestamp::now().duration_since(ended).as_secs();
+    assert!((6..10).contains(&took), "{took} s after the end");
+    for_a_while("the RayJob and the submitter's log stay", seconds(2), async || {
+        let phase = super::status_of(place, "later").await.phase();
+        let submitter = submitter(place, "later").await;
+        holds(phase == JobDeploymentStatus::Failed && submitter.is_some(), || {
+            phase.to_string()
+        })
+    })
+    .await;
+    eventually("no cluster is left", SOON, async || {
+        let left = clusters(place, "at-once").await.len() + clusters(place, "later").await.len();
+        holds(left == 0, || format!("{left}"))
+    })
+    .await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn the_whole_job_goes_where_the_administrator_wants_it() {
+    let environment = "env[0].name=DELETE_RAYJOB_CR_AFTER_JOB_FINISHES";
+    let stage = Stage::with("ttl-self", &[environment, "env[0].value=True"]).await;
+    stage
+        .running("whole", json!({ "spec": { "shutdownAfterJobFinishes": true } }))
+        .await;
+    stage.end_job("whole", "SUCCEEDED").await;
+    super::deletion::gone(&stage.place, "whole").await;
+    super::deletion::nothing_is_left(&stage.place).await;
+    stage.end().await;
+}
