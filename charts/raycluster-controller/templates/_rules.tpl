@@ -30,6 +30,10 @@
 - apiGroups: [""]
   resources: [pods/resize]
   verbs: [patch]
+# The claim of the head's storage (gcsFaultToleranceOptions.backend: rocksdb). Of an existing one only the owner is changed.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [create, get, patch]
 # The Job that empties Redis when a cluster with its state there goes.
 - apiGroups: [batch]
   resources: [jobs]

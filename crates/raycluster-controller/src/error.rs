@@ -89,6 +89,32 @@ pub enum Error {
         /// The API server's answer.
         source: kube::Error,
     },
+    /// What the pods need could not be changed.
+    #[error("failed to update {kind} {name}: {}", answer(source))]
+    UpdatePrerequisite {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// Somebody else's claim has the name.
+    #[error(
+        "PersistentVolumeClaim {name} exists and does not belong to this RayCluster; delete it, or use it by its name in gcsFaultToleranceOptions.storage.claimName"
+    )]
+    ForeignClaim {
+        /// Its name.
+        name: String,
+    },
+    /// The claim is about to go.
+    #[error(
+        "PersistentVolumeClaim {name} is being deleted; the head Pod waits until it is gone and can be created anew"
+    )]
+    ClaimTerminating {
+        /// Its name.
+        name: String,
+    },
     /// The user names a ServiceAccount that does not exist.
     #[error(
         "ServiceAccount {name} of headGroupSpec.template.spec.serviceAccountName does not exist; create it, or remove the field to have one made"
@@ -136,12 +162,15 @@ impl Error {
             | Self::DeletePods { source, .. }
             | Self::CreatePrerequisite { source, .. }
             | Self::ReadPrerequisite { source, .. }
+            | Self::UpdatePrerequisite { source, .. }
             | Self::CreateCleanupJob { source, .. }
             | Self::WriteFinalizers { source }
             | Self::WriteStatus { source } => Some(source),
             Self::ForeignService { .. }
             | Self::NoServePort(_)
             | Self::ForeignPod { .. }
+            | Self::ForeignClaim { .. }
+            | Self::ClaimTerminating { .. }
             | Self::ServiceAccountNotFound { .. }
             | Self::MakeToken(_)
             | Self::Blocked(_) => None,
@@ -163,6 +192,9 @@ impl Failure for Error {
             Self::DeletePods { .. } => "delete_pods",
             Self::CreatePrerequisite { .. } => "create_prerequisite",
             Self::ReadPrerequisite { .. } => "read_prerequisite",
+            Self::UpdatePrerequisite { .. } => "update_prerequisite",
+            Self::ForeignClaim { .. } => "foreign_claim",
+            Self::ClaimTerminating { .. } => "claim_terminating",
             Self::ServiceAccountNotFound { .. } => "service_account_not_found",
             Self::MakeToken(_) => "make_token",
             Self::CreateCleanupJob { .. } => "create_cleanup_job",

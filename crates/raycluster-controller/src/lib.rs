@@ -20,6 +20,7 @@ mod prerequisites;
 mod reconcile;
 mod replicas;
 mod status;
+mod storage;
 mod story;
 mod suspension;
 

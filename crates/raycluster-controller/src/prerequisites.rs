@@ -1,8 +1,9 @@
-//! What must exist before a cluster's pods: the autoscaler's access, and the Secret with the token.
+//! What must exist before a cluster's pods: the autoscaler's access, the Secret with the token, and the claim of the
+//! head's storage.
 //!
 //! These objects are made once and then left to the user, so they are not watched: their existence is ensured once for
-//! each generation of the cluster and life of this process, and again on the long requeue. Order matters: a pod is
-//! refused while its ServiceAccount does not exist.
+//! each generation of the cluster and life of this process, again on the long requeue, and the claim before each new head.
+//! Order matters: a pod is refused while its ServiceAccount does not exist.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -23,6 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::build;
+use crate::build::fault_tolerance::FaultTolerance;
 use crate::error::Error;
 use crate::story::Story;
 
@@ -42,9 +44,10 @@ struct Answer {
 
 impl Ensured {
     /// Whether `cluster` needs a look.
-    pub fn needs_look(&self, key: &ObjectKey, cluster: &ValidCluster<'_>, now: Timestamp) -> bool {
-        let wanted =
-            cluster.spec.autoscaling() || generated_secret(cluster.spec.auth_options.as_ref(), cluster.name).is_some();
+    fn needs_look(&self, key: &ObjectKey, cluster: &ValidCluster<'_>, now: Timestamp) -> bool {
+        let wanted = cluster.spec.autoscaling()
+            || generated_secret(cluster.spec.auth_options.as_ref(), cluster.name).is_some()
+            || embedded(cluster);
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         wanted
             && all.get(key).is_none_or(|answer| {
@@ -84,13 +87,23 @@ pub struct Prerequisites<'a> {
     pub story: Story<'a>,
     /// Whether the cluster has no pod yet: then a create is tried first, else a read.
     pub fresh: bool,
+    /// Whether a head pod is about to be created.
+    pub without_head: bool,
+}
+
+fn embedded(cluster: &ValidCluster<'_>) -> bool {
+    matches!(FaultTolerance::of(cluster), FaultTolerance::Embedded(_))
 }
 
 impl Prerequisites<'_> {
     /// Ensures that everything exists; the first refusal ends it.
     pub async fn ensure(&self, key: &ObjectKey, cluster: &ValidCluster<'_>, now: Timestamp) -> Result<(), Error> {
         if !self.ensured.needs_look(key, cluster, now) {
-            return Ok(());
+            return if self.without_head {
+                self.storage(cluster).await
+            } else {
+                Ok(())
+            };
         }
         if cluster.spec.autoscaling() {
             match build::own_service_account(cluster) {
@@ -104,6 +117,7 @@ impl Prerequisites<'_> {
         if let Some(secret) = build::token_secret(cluster, &token) {
             self.exists(&secret).await?;
         }
+        self.storage(cluster).await?;
         self.ensured.exist(key, cluster, now);
         Ok(())
     }

@@ -90,12 +90,14 @@ impl RayClusterController {
 
     /// What must exist before the pods.
     async fn prepare(&self, key: &ObjectKey, cluster: &ValidCluster<'_>, story: Story<'_>) -> Result<(), Error> {
+        let observed = self.applier.children.of(key);
         let prerequisites = Prerequisites {
             client: &self.client,
             writes: &self.applier.writes,
             ensured: &self.applier.ensured,
             story,
-            fresh: self.applier.children.of(key).pods.is_empty(),
+            fresh: observed.pods.is_empty(),
+            without_head: observed.heads().is_empty() && cluster.spec.suspend != Some(true),
         };
         prerequisites.ensure(key, cluster, self.clock.now()).await
     }

@@ -23,8 +23,11 @@ pub struct Story<'a> {
 
 const CREATE: &str = "Create";
 const DELETE: &str = "Delete";
+const UPDATE: &str = "Update";
 const VALIDATE: &str = "Validate";
 const CLEANUP: &str = "Cleanup";
+/// KubeRay's one reason for all that may be wrong with the claim of the head's storage.
+const FAILED_CLAIM: &str = "FailedToCreatePVC";
 
 impl<'a> Story<'a> {
     /// Tells of `object`.
@@ -60,6 +63,39 @@ impl<'a> Story<'a> {
             CREATE,
             format!("Failed creating {words} {}, {error}", self.path(name)),
         );
+    }
+
+    /// The claim of the head's storage exists now.
+    pub fn created_claim(&self, name: &str) {
+        let note = format!("Created GCS storage PVC {}", self.path(name));
+        self.tell("CreatedPVC", CREATE, note);
+    }
+
+    /// The claim of the head's storage was refused.
+    pub fn failed_to_create_claim(&self, name: &str, error: &Error) {
+        let note = format!("Failed to create GCS storage PVC {}, {error}", self.path(name));
+        self.warn(FAILED_CLAIM, CREATE, note);
+    }
+
+    /// The claim that the user names does not exist.
+    pub fn claim_not_found(&self, name: &str) {
+        let namespace = self.object.metadata.namespace.as_deref().unwrap_or_default();
+        let note = format!(
+            "GcsFaultToleranceOptions.Storage.ClaimName {} not found in namespace {namespace}; the head Pod will not start \
+             until it exists",
+            quote(name)
+        );
+        self.warn(FAILED_CLAIM, VALIDATE, note);
+    }
+
+    /// The claim is not as the spec wants it.
+    pub fn claim_differs(&self, name: &str, drift: &str) {
+        let note = format!(
+            "GCS storage PVC {} already exists and cannot be reconfigured in place ({drift}); delete the PVC to recreate it \
+             with the new settings",
+            self.path(name)
+        );
+        self.warn(FAILED_CLAIM, UPDATE, note);
     }
 
     /// A Service exists now.
