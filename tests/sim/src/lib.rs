@@ -1,4 +1,9 @@
 //! A deterministic simulator: the controllers unmodified, against an API server in memory.
 
+pub mod actors;
 pub mod api;
 pub mod clock;
+pub mod faults;
+pub mod ray;
+pub mod scenario;
+pub mod world;

@@ -1,0 +1,52 @@
+//! What went wrong in a run, and when: for the timeline.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::SimClock;
+
+/// Something went wrong, or was done from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// Time since the run began.
+    pub elapsed: Duration,
+    /// To whom: a controller, or `world`.
+    pub whom: String,
+    /// What.
+    pub what: String,
+}
+
+/// The incidents of a run.
+#[derive(Debug)]
+pub struct Incidents {
+    clock: Arc<SimClock>,
+    all: Mutex<Vec<Incident>>,
+}
+
+impl Incidents {
+    /// None yet.
+    #[must_use]
+    pub fn new(clock: Arc<SimClock>) -> Self {
+        Self {
+            clock,
+            all: Mutex::default(),
+        }
+    }
+
+    /// Writes one down.
+    pub fn note(&self, whom: &str, what: impl fmt::Display) {
+        let incident = Incident {
+            elapsed: self.clock.elapsed(),
+            whom: whom.to_owned(),
+            what: what.to_string(),
+        };
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(incident);
+    }
+
+    /// All so far, in order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Incident> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,18 @@
+//! The stories.
+
+mod clusters;
+mod jobs;
+
+use super::Scenario;
+
+/// Every scenario.
+#[must_use]
+pub fn all() -> Vec<Scenario> {
+    [clusters::ALL, jobs::ALL].concat()
+}
+
+/// The scenario of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<Scenario> {
+    all().into_iter().find(|scenario| scenario.name == name)
+}

@@ -1,0 +1,198 @@
+//! A world: the API server, everything around it, and the controllers, in one thread, from one seed.
+//!
+//! The same settings and the same seed give the same run, byte for byte: time is tokio's paused clock, every delay comes
+//! from a seeded sequence, and one task at a time runs. A world belongs into a runtime made for it: see [`run`].
+
+pub mod controllers;
+pub mod end_state;
+pub mod run;
+pub mod settings;
+pub mod timeline;
+mod trouble;
+pub mod witness;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ray_runtime::random::Random;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::actors::hand::Surroundings;
+use crate::actors::{Order, Stage};
+use crate::api::{Definitions, Server};
+use crate::clock::SimClock;
+use crate::faults::incident::Incidents;
+use crate::ray::session::Ray;
+use controllers::Controllers;
+use end_state::EndState;
+use run::Run;
+use settings::Settings;
+use witness::{Witness, Witnesses};
+
+/// Kinds of which a change is no news: they are about others.
+const HEARSAY: [&str; 2] = ["Event", "Lease"];
+
+/// A world. It ends with its runtime.
+pub struct World {
+    seed: u64,
+    surroundings: Arc<Surroundings>,
+    controllers: Arc<Controllers>,
+    incidents: Arc<Incidents>,
+    witnesses: Arc<Witnesses>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// Something has not come in time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: not within {within:?}: {reason}")]
+pub struct NotReached {
+    /// What was waited for.
+    pub what: String,
+    /// For how long.
+    pub within: Duration,
+    /// How it is instead.
+    pub reason: String,
+}
+
+impl World {
+    /// A world without controllers, in which what the settings plan goes wrong.
+    #[must_use]
+    pub fn new(definitions: Arc<Definitions>, settings: Settings, seed: u64) -> Self {
+        let seeds = Random::seeded(seed);
+        let clock = Arc::new(SimClock::new());
+        let settings = Arc::new(settings);
+        let surroundings = Arc::new(Surroundings {
+            server: Server::new(definitions, clock.clone(), seeds.next()),
+            ray: Arc::new(Ray::new(clock.clone(), settings.courses.clone())),
+            clock: clock.clone(),
+            settings,
+        });
+        let incidents = Arc::new(Incidents::new(clock));
+        let witnesses = Arc::new(Witnesses::default());
+        let (orders, received) = mpsc::unbounded_channel();
+        let stage = Stage::new(surroundings.clone(), seeds.next(), received);
+        tokio::spawn(stage.run(witnesses.clone()));
+        let controllers = Controllers::new(surroundings.clone(), incidents.clone(), seeds.next());
+        trouble::begin(&surroundings, &controllers, &incidents);
+        Self {
+            seed,
+            surroundings,
+            controllers,
+            incidents,
+            witnesses,
+            orders,
+        }
+    }
+
+    /// The API server.
+    #[must_use]
+    pub fn server(&self) -> &Arc<Server> {
+        &self.surroundings.server
+    }
+
+    /// Ray.
+    #[must_use]
+    pub fn ray(&self) -> &Arc<Ray> {
+        &self.surroundings.ray
+    }
+
+    /// The clock of the nodes and of Kubernetes.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<SimClock> {
+        &self.surroundings.clock
+    }
+
+    /// What the world is like.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.surroundings.settings
+    }
+
+    /// The controllers: to start, to crash, to hand over.
+    #[must_use]
+    pub fn controllers(&self) -> &Arc<Controllers> {
+        &self.controllers
+    }
+
+    /// Something happens to machines, containers or images.
+    pub fn order(&self, order: Order) {
+        self.incidents.note("world", format_args!("{order:?}"));
+        // The actors live as long as the runtime.
+        let _ = self.orders.send(order);
+    }
+
+    /// Has every change looked at, from the first on.
+    pub fn watched_by(&self, witness: Box<dyn Witness>) {
+        self.witnesses.add(witness);
+    }
+
+    /// Goes on until `condition` holds; it gives its reason while it does not.
+    pub async fn run_until(
+        &self,
+        what: &str,
+        within: Duration,
+        mut condition: impl FnMut(&Self) -> Result<(), String>,
+    ) -> Result<(), NotReached> {
+        let end = Instant::now() + within;
+        loop {
+            let seen = self.server().revision();
+            let Err(reason) = condition(self) else {
+                return Ok(());
+            };
+            if Instant::now() >= end {
+                return Err(NotReached {
+                    what: what.to_owned(),
+                    within,
+                    reason,
+                });
+            }
+            let moment = Duration::from_secs(1);
+            let _ = tokio::time::timeout(moment, self.server().changed(seen)).await;
+        }
+    }
+
+    /// Goes on until nothing changes any more but for safety nets and polls: until no object has changed, events aside,
+    /// for [`Settings::rest`].
+    pub async fn settle(&self, within: Duration) -> Result<(), NotReached> {
+        let end = Instant::now() + within;
+        let mut seen = self.server().revision();
+        let mut rest = Instant::now() + self.settings().rest;
+        let mut last = "nothing has changed".to_owned();
+        while Instant::now() < rest {
+            if Instant::now() >= end {
+                return Err(NotReached {
+                    what: "the world is at rest".to_owned(),
+                    within,
+                    reason: format!("last, {last}"),
+                });
+            }
+            let _ = tokio::time::timeout_at(rest.min(end), self.server().changed(seen)).await;
+            for change in self.server().changes_since(seen) {
+                seen = change.revision;
+                if !HEARSAY.contains(&&*change.key.kind) {
+                    rest = Instant::now() + self.settings().rest;
+                    last = format!("{} has changed", change.key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub fn finish(&self, outcome: Result<(), String>) -> Run {
+        Run {
+            seed: self.seed,
+            faults: self.settings().faults.clone(),
+            outcome,
+            elapsed: self.clock().elapsed(),
+            journal: self.server().journal(),
+            submissions: self.ray().submissions(),
+            incidents: self.incidents.all(),
+            end: EndState::of(self.server()),
+            requests: self.controllers.requests(),
+            violations: self.witnesses.verdict(self.server(), self.ray()),
+        }
+    }
+}
