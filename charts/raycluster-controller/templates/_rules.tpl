@@ -30,6 +30,13 @@
 - apiGroups: [""]
   resources: [pods/resize]
   verbs: [patch]
+# The way to the dashboard from outside (headGroupSpec.enableIngress), on OpenShift a Route.
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [create, get, patch]
+- apiGroups: [route.openshift.io]
+  resources: [routes]
+  verbs: [create, list]
 # The claim of the head's storage (gcsFaultToleranceOptions.backend: rocksdb). Of an existing one only the owner is changed.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]

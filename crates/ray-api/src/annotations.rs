@@ -24,5 +24,7 @@ pub const UPGRADE_STRATEGY_RECREATE_HASH: &str = "ray.io/upgrade-strategy-recrea
 pub const DISABLE_PROVISIONED_HEAD_RESTART: &str = "ray.io/disable-provisioned-head-restart";
 /// Schedule time (RFC 3339, UTC), on RayJobs of a RayCronJob.
 pub const CRON_JOB_SCHEDULED_TIMESTAMP: &str = "ray.io/cronjob-scheduled-timestamp";
+/// Of `kubectl apply`: what it applied last to the object that bears it.
+pub const LAST_APPLIED_CONFIGURATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Kubernetes' own: becomes `ingressClassName` of the head's Ingress.
 pub const INGRESS_CLASS: &str = "kubernetes.io/ingress.class";

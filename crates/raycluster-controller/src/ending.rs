@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::RayClusterController;
 use crate::apply::create;
-use crate::build::{self, Context};
+use crate::build;
 use crate::cleanup_job::{CleanupJob, SlimJob};
 use crate::deletion::{self, Release, Step, Then};
 use crate::error::Error;
@@ -104,12 +104,7 @@ impl RayClusterController {
 
     /// The name of the new Job; `None` when there is one of that name.
     async fn create_cleanup_job(&self, cluster: &ValidCluster<'_>) -> Result<Option<String>, Error> {
-        let context = Context {
-            switches: &self.switches,
-            gates: &self.gates,
-            defaults: &self.defaults,
-        };
-        let job = build::redis_cleanup_job(&context, cluster);
+        let job = build::redis_cleanup_job(&self.context(), cluster);
         let name = job.name_any();
         match self
             .applier

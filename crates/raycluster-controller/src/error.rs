@@ -140,6 +140,32 @@ pub enum Error {
         /// The API server's answer.
         source: kube::Error,
     },
+    /// The kinds of the API server could not be listed.
+    #[error("failed to list the API groups: {}", answer(source))]
+    Discover {
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The Ingress or Route could not be read.
+    #[error("failed to read {kind} {name}: {}", answer(source))]
+    ReadExposure {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The Ingress or Route was refused.
+    #[error("failed to write {kind} {name}: {}", answer(source))]
+    WriteExposure {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
     /// The status could not be written.
     #[error("failed to write the status: {}", answer(source))]
     WriteStatus {
@@ -165,6 +191,9 @@ impl Error {
             | Self::UpdatePrerequisite { source, .. }
             | Self::CreateCleanupJob { source, .. }
             | Self::WriteFinalizers { source }
+            | Self::Discover { source }
+            | Self::ReadExposure { source, .. }
+            | Self::WriteExposure { source, .. }
             | Self::WriteStatus { source } => Some(source),
             Self::ForeignService { .. }
             | Self::NoServePort(_)
@@ -199,6 +228,9 @@ impl Failure for Error {
             Self::MakeToken(_) => "make_token",
             Self::CreateCleanupJob { .. } => "create_cleanup_job",
             Self::WriteFinalizers { .. } => "write_finalizers",
+            Self::Discover { .. } => "discover",
+            Self::ReadExposure { .. } => "read_exposure",
+            Self::WriteExposure { .. } => "write_exposure",
             Self::WriteStatus { .. } => "write_status",
             Self::Blocked(_) => "blocked",
         }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `lib` (watches, run) → `reconcile` → `observe` (reads the caches) → `plan` (pure: what to do and why)
 //! → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `deletion` (pure) and `ending` are the way of a
-//! cluster that goes; `story` has the texts of the events.
+//! cluster that goes; `exposure` is the way in from outside; `story` has the texts of the events.
 //!
 //! It coordinates with the other controllers through the API server alone: it owns what carries its owner reference,
 //! and never writes `spec`.
@@ -13,9 +13,11 @@ mod cleanup_job;
 mod deletion;
 mod ending;
 mod error;
+mod exposure;
 mod metrics;
 mod observe;
 mod plan;
+mod platform;
 mod prerequisites;
 mod reconcile;
 mod replicas;
@@ -53,7 +55,9 @@ use crate::apply::Applier;
 use crate::build::PodDefaults;
 use crate::cleanup_job::{CleanupJob, SlimJob};
 use crate::error::Error;
+use crate::exposure::Exposures;
 use crate::observe::Children;
+use crate::platform::Platform;
 
 /// Name of the controller: of its lease, its events and its user agent.
 pub const NAME: &str = "raycluster-controller";
@@ -71,6 +75,8 @@ pub struct RayClusterController {
     defaults: PodDefaults,
     clusters: Arc<Cache<Entry<RayCluster>>>,
     applier: Applier,
+    exposures: Exposures,
+    platform: Platform,
 }
 
 /// Sets up the controller: its watches and its passes.
@@ -140,6 +146,8 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
             unsettled: apply::Unsettled::default(),
             ensured: prerequisites::Ensured::default(),
         },
+        exposures: Exposures::default(),
+        platform: Platform::default(),
     };
     Ok(Started {
         background,

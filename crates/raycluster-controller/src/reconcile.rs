@@ -12,7 +12,6 @@ use ray_runtime::object_key::ObjectKey;
 
 use crate::RayClusterController;
 use crate::apply::{Applied, Target};
-use crate::build::Context;
 use crate::error::Error;
 use crate::plan::{Blocked, Rules, ours, plan};
 use crate::prerequisites::Prerequisites;
@@ -29,12 +28,13 @@ impl Reconcile for RayClusterController {
         let Some(entry) = self.clusters.get(key) else {
             self.applier.unsettled.forget(key);
             self.applier.ensured.forget(key);
+            self.exposures.forget(key);
             return Ok(Pass::skipped());
         };
         let object = match &entry.object {
             Guarded::Readable(object) => object,
             Guarded::Unreadable(_, reason) => {
-                tracing::warn!(reason, "the RayCluster cannot be read");
+                self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", reason);
                 return Ok(Pass::skipped());
             }
         };
@@ -74,9 +74,12 @@ impl RayClusterController {
             ),
         };
         let later = self.say(key, object, cluster, &applied, blocked.is_some()).await?;
+        // No part of the status: who cannot be reached from outside runs all the same.
+        let exposed = self.expose(key, cluster, story).await;
         let failed = applied
             .error
-            .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error));
+            .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error))
+            .or_else(|| exposed.err());
         match (failed, blocked) {
             (Some(error), _) => Err(error),
             (None, Some(blocked @ Blocked::HeadNotRestarted)) => {
@@ -122,14 +125,9 @@ impl RayClusterController {
         if plan.is_empty() {
             return (Applied::default(), blocked);
         }
-        let context = Context {
-            switches: &self.switches,
-            gates: &self.gates,
-            defaults: &self.defaults,
-        };
         let target = Target {
             cluster,
-            context,
+            context: self.context(),
             spec_hash: &spec_hash,
             story,
         };

@@ -112,6 +112,44 @@ impl<'a> Story<'a> {
         );
     }
 
+    /// An Ingress was created or updated, or could not be.
+    pub fn ingress_written(&self, name: &str, created: bool, error: Option<&Error>) {
+        let path = self.path(name);
+        match (created, error) {
+            (true, None) => self.tell("CreatedIngress", CREATE, format!("Created ingress {path}")),
+            (true, Some(error)) => {
+                let note = format!("Failed creating ingress {path}, {error}");
+                self.warn("FailedToCreateIngress", CREATE, note);
+            }
+            (false, None) => self.tell("UpdatedIngress", UPDATE, format!("Updated ingress {path}")),
+            (false, Some(error)) => {
+                let note = format!("Failed updating ingress {path}, {error}");
+                self.warn("FailedToUpdateIngress", UPDATE, note);
+            }
+        }
+    }
+
+    /// Somebody else has an Ingress of that name.
+    pub fn foreign_ingress(&self, name: &str) {
+        let note = format!(
+            "Ingress {} already exists and is not owned by this RayCluster; not modifying it",
+            self.path(name)
+        );
+        self.warn("FailedToCreateIngress", CREATE, note);
+    }
+
+    /// A Route was created, or could not be.
+    pub fn route_written(&self, name: &str, error: Option<&Error>) {
+        let path = self.path(name);
+        match error {
+            None => self.tell("CreatedRoute", CREATE, format!("Created route {path}")),
+            Some(error) => {
+                let note = format!("Failed creating route {path}, {error}");
+                self.warn("FailedToCreateRoute", CREATE, note);
+            }
+        }
+    }
+
     /// The head pod exists now.
     pub fn created_head(&self, name: &str) {
         self.tell(

@@ -60,6 +60,7 @@ fn ours(setting: &Setting, cluster: &ValidCluster<'_>, child: &Value) -> Option<
     let mut object = match child["kind"].as_str()? {
         "Pod" => pod(setting, cluster, child),
         "Service" => service(setting, cluster, child),
+        "Ingress" => serde_json::to_value(build::head_ingress(&setting.context(), cluster)).unwrap(),
         "ServiceAccount" => serde_json::to_value(build::service_account(cluster)).unwrap(),
         "Role" => serde_json::to_value(build::role(cluster)).unwrap(),
         "RoleBinding" => serde_json::to_value(build::role_binding(cluster)).unwrap(),

@@ -51,7 +51,7 @@ fn whole_objects() {
     }
 }
 
-/// The Services, the head, the Job that empties Redis after it, and one worker of each group.
+/// The Services, the ways in, the head, the Job that empties Redis after it, and one worker of each group.
 fn objects(setting: &Setting, cluster: &ray_api::v1::RayCluster) -> Vec<Value> {
     let context = setting.context();
     let valid = validate::cluster(cluster, &setting.gates).unwrap();
@@ -63,6 +63,10 @@ fn objects(setting: &Setting, cluster: &ray_api::v1::RayCluster) -> Vec<Value> {
     objects.extend(build::headless_worker_service(&valid).map(|service| json!(service)));
     if build::wants_serve_service(&valid) {
         objects.push(json!(build::serve_service(&valid).unwrap()));
+    }
+    if build::wants_ingress(&valid) {
+        objects.push(json!(build::head_ingress(&context, &valid)));
+        objects.push(json!(build::head_route(&context, &valid)));
     }
     objects.push(json!(build::head_pod(&context, &valid, &identity)));
     if FaultTolerance::of(&valid).in_redis() {

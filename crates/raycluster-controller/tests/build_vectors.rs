@@ -8,20 +8,25 @@
 
 mod support;
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::networking::v1::Ingress;
 use ray_api::environment;
 use ray_api::gates::FeatureGates;
 use ray_api::switches::Switches;
 use ray_api::v1::RayCluster;
 use ray_api::validate;
-use raycluster_controller::build::{self, Context, HeadIdentity, PodDefaults, ReplicaIdentity};
+use raycluster_controller::build::{self, Context, HeadIdentity, PodDefaults, ReplicaIdentity, Route};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-/// The head and the first worker of a cluster whose spec has `changes` merged in.
+/// What is built of a cluster whose spec has `changes` merged in, with the first worker.
 struct Built {
     head: Pod,
     worker: Pod,
+    ingress: Ingress,
+    route: Route,
+    cleanup: Job,
 }
 
 fn cluster(changes: Value) -> RayCluster {
@@ -78,6 +83,9 @@ fn build_with(changes: Value, switches: &Switches) -> Built {
     Built {
         head: build::head_pod(&context, &valid, &identity),
         worker: build::worker_pod(&context, &valid, &valid.groups[0], &replica, "fghij"),
+        ingress: build::head_ingress(&context, &valid),
+        route: build::head_route(&context, &valid),
+        cleanup: build::redis_cleanup_job(&context, &valid),
     }
 }
 
@@ -329,6 +337,72 @@ fn waiting_for_the_head_is_what_the_ray_container_would_do() {
         .collect();
     assert_eq!(names, ["OWN", "FQ_RAY_IP", "RAY_IP"]);
     assert!(waiter.args.as_ref().unwrap()[0].contains("ray health-check --address raycluster-sample-head-svc.default"));
+}
+
+#[rstest]
+#[case::default(json!({}), 8265)]
+#[case::own(head(&container(&json!({"ports": [{"name": "dashboard", "containerPort": 9999}]}))), 9999)]
+#[case::not_declared(head(&container(&json!({"ports": [{"name": "client", "containerPort": 10001}]}))), 8265)]
+fn the_way_in_leads_to_the_dashboard(#[case] changes: Value, #[case] port: i32) {
+    let built = build(changes);
+    let ingress = json!(built.ingress);
+    let service = &ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"];
+    assert_eq!(
+        *service,
+        json!({"name": "raycluster-sample-head-svc", "port": {"number": port}})
+    );
+    let route = json!(built.route);
+    assert_eq!(route["spec"]["port"]["targetPort"], port);
+    assert_eq!(route["spec"]["to"]["name"], "raycluster-sample-head-svc");
+}
+
+#[test]
+fn the_way_in_bears_the_clusters_annotations() {
+    let annotations = json!({"kubernetes.io/ingress.class": "nginx", "a": "b",
+        "kubectl.kubernetes.io/last-applied-configuration": "{}"});
+    let built = build(json!({"metadata": {"annotations": annotations}}));
+    let ingress = json!(built.ingress);
+    assert_eq!(ingress["metadata"]["annotations"], json!({"a": "b"}));
+    assert_eq!(ingress["spec"]["ingressClassName"], "nginx");
+    let route = json!(built.route);
+    let wanted = json!({"a": "b", "kubernetes.io/ingress.class": "nginx"});
+    assert_eq!(route["metadata"]["annotations"], wanted);
+}
+
+#[test]
+fn redis_is_emptied_by_the_ray_container_alone() {
+    let own = json!({"template": {"spec": {
+        "containers": [{"env": [{"name": "RAY_REDIS_ADDRESS", "value": "r:1"}], "startupProbe": {"httpGet": {"port": 1}}},
+            {"name": "sidecar"}],
+        "initContainers": [{"name": "own", "image": "own"}], "restartPolicy": "Always"}}});
+    let changes = json!({"metadata": {"annotations": {"ray.io/ft-enabled": "true"}},
+        "spec": {"enableInTreeAutoscaling": true, "headGroupSpec": own}});
+    let job = build_with(
+        changes,
+        &Switches::read(|name| (name == "ENABLE_LOGIN_SHELL").then(|| "true".into())),
+    )
+    .cleanup;
+    let job = json!(job);
+    assert_eq!(job["metadata"]["labels"]["ray.io/node-type"], "redis-cleanup");
+    let template = &job["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"], job["metadata"]["labels"]);
+    let pod = &template["spec"];
+    assert_eq!(pod["restartPolicy"], "Never");
+    assert_eq!(pod["initContainers"].as_array().unwrap().len(), 1);
+    let [ray] = &pod["containers"].as_array().unwrap()[..] else {
+        panic!("one container")
+    };
+    assert_eq!(ray["command"], json!(["/bin/bash", "-cl", "--"]));
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        assert_eq!(ray[probe], Value::Null);
+    }
+    let variables: Vec<_> = ray["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v["name"].as_str().unwrap())
+        .collect();
+    assert!(variables.contains(&"RAY_REDIS_ADDRESS") && variables.contains(&"RAY_external_storage_namespace"));
 }
 
 #[test]
