@@ -155,6 +155,25 @@ impl Recorder {
             self.counted.with_label_values(&["dropped"]).inc();
         }
     }
+
+    /// Warns of an object that does not decode. Its status cannot be written, so this is all that its user gets.
+    pub fn unreadable<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &'static str, why: &str) {
+        let regarding = regarding(object);
+        let (namespace, name) = (&regarding.namespace, &regarding.name);
+        let path = [namespace, name].map(|part| part.clone().unwrap_or_default()).join("/");
+        let note = format!(
+            "{path} cannot be read: {why}. It was stored through an API version or a definition that does not look at this \
+             field; correct it"
+        );
+        tracing::warn!(reason = why, "the object cannot be read");
+        self.publish(Event {
+            regarding,
+            type_: EventType::Warning,
+            reason,
+            action: "Validate",
+            note,
+        });
+    }
 }
 
 impl Publisher {

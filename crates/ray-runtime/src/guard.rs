@@ -28,9 +28,16 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
         }
         Ok(match K::deserialize(&value) {
             Ok(object) => Self::Readable(Box::new(object)),
-            Err(error) => Self::Unreadable(Box::new(metadata_of(&value)), error.to_string()),
+            Err(error) => Self::Unreadable(Box::new(metadata_of(&value)), located::<K>(&value, error.to_string())),
         })
     }
+}
+
+/// Why `value` does not decode, with the path of the field. Paths cost too much to keep track of them every time.
+fn located<K: DeserializeOwned>(value: &Value, reason: String) -> String {
+    serde_path_to_error::deserialize::<_, K>(value)
+        .err()
+        .map_or(reason, |error| error.to_string())
 }
 
 /// The metadata as far as it decodes; name and namespace in any case.
@@ -100,7 +107,9 @@ mod tests {
             .collect();
         assert_eq!(names, ["good", "bad", "worse"]);
         assert!(matches!(&objects[0], Guarded::Readable(good) if good.metadata.managed_fields.is_none()));
-        assert!(matches!(&objects[1], Guarded::Unreadable(_, reason) if reason.contains("invalid type")));
+        assert!(
+            matches!(&objects[1], Guarded::Unreadable(_, reason) if reason.starts_with("spec.headGroupSpec: invalid type"))
+        );
         assert!(matches!(&objects[2], Guarded::Unreadable(..)));
     }
 }

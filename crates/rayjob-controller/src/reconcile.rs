@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ray_api::v1::RayJob;
 use ray_api::v1::job::JobDeploymentStatus;
 use ray_runtime::controller::{Pass, Reconcile};
@@ -34,9 +35,10 @@ impl Reconcile for RayJobController {
         };
         let job = match &watched.entry.object {
             Guarded::Readable(job) => job,
-            Guarded::Unreadable(_, reason) => {
-                tracing::warn!(reason, "the RayJob cannot be read");
-                return Ok(Pass::skipped());
+            Guarded::Unreadable(metadata, reason) => {
+                self.recorder
+                    .unreadable(&watched.entry.object, "InvalidRayJobSpec", reason);
+                return self.release(key, metadata).await;
             }
         };
         if managed_elsewhere(job) {
@@ -53,6 +55,18 @@ impl Reconcile for RayJobController {
 }
 
 impl RayJobController {
+    /// Lets go of a RayJob that cannot be read and is being deleted: our finalizer must not hold it.
+    async fn release(&self, key: &ObjectKey, metadata: &ObjectMeta) -> Result<Pass, Error> {
+        if metadata.deletion_timestamp.is_none() {
+            return Ok(Pass::skipped());
+        }
+        let job = RayJob {
+            metadata: metadata.clone(),
+            ..RayJob::default()
+        };
+        self.pass(key, &job, &self.applier.caches.of(&job)).await
+    }
+
     async fn pass(&self, key: &ObjectKey, job: &RayJob, children: &Children) -> Result<Pass, Error> {
         let suffixes = [self.random.suffix(), self.random.suffix()];
         let mut observed = children.observed(suffixes);

@@ -20,12 +20,12 @@ pub struct Rendered {
     pub account: String,
 }
 
-/// Renders `chart` as a release in `namespace`, for a server of `version`.
+/// Renders `chart` as a release in `namespace`, for a server of `version`. Values are JSON.
 pub fn render(chart: &str, namespace: &str, version: &str, values: &[&str]) -> Rendered {
     let chart_path = staged().join(chart);
     let mut arguments = vec!["template", chart, chart_path.to_str().unwrap()];
     arguments.extend(["--namespace", namespace, "--kube-version", version]);
-    arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+    arguments.extend(values.iter().flat_map(|value| ["--set-json", value]));
     let objects: Vec<Value> = serde_saphyr::from_multiple(&run("helm", &arguments)).unwrap();
     let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
     let container = &of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0];

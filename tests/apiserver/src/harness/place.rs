@@ -83,7 +83,8 @@ impl Place {
         }
     }
 
-    /// An account for a controller that watches this namespace alone, made from its chart with further `values`.
+    /// An account for a controller that watches this namespace alone, made from its chart with further
+    /// `values`, as JSON.
     pub async fn account(&self, controller: &'static str, values: &[&str]) -> Account {
         let values = [&["singleNamespaceInstall=true"], values].concat();
         self.note(Account::new(self, controller, &values).await)

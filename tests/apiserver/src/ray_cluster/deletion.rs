@@ -88,7 +88,7 @@ async fn a_namespace_goes_with_its_clusters_and_without_a_storm() {
             RAY_CLUSTER,
             &[
                 "crNamespacedRbacEnable=true",
-                &format!("watchNamespace[0]={}", place.namespace),
+                &format!("watchNamespace=[{:?}]", place.namespace),
             ],
         )
         .await;

@@ -104,6 +104,14 @@ async fn an_object_that_cannot_be_read_leaves_the_others() {
     place.create(cluster("after", 1)).await;
     ready(&place, "after").await;
     assert_eq!(place.pods("ray.io/cluster=unreadable").await.len(), 0);
+    eventually("an event names the field", SOON, async || {
+        let events = place.events("unreadable").await;
+        let told = events.iter().any(|(_, reason, note)| {
+            reason == "InvalidRayClusterSpec" && note.contains("spec.headGroupSpec.template.spec.containers")
+        });
+        holds(told, || format!("{events:#?}"))
+    })
+    .await;
     place.end().await;
 }
 

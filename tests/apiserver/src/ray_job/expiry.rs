@@ -60,8 +60,8 @@ async fn the_cluster_goes_when_its_time_has_come() {
 
 #[tokio::test]
 async fn the_whole_job_goes_where_the_administrator_wants_it() {
-    let environment = "env[0].name=DELETE_RAYJOB_CR_AFTER_JOB_FINISHES";
-    let stage = Stage::with("ttl-self", &[environment, "env[0].value=True"]).await;
+    let environment = r#"env=[{ "name": "DELETE_RAYJOB_CR_AFTER_JOB_FINISHES", "value": "true" }]"#;
+    let stage = Stage::with("ttl-self", &[environment]).await;
     stage
         .running("whole", json!({ "spec": { "shutdownAfterJobFinishes": true } }))
         .await;

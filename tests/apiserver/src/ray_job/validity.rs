@@ -11,8 +11,8 @@ use super::{Stage, clusters, message, reaches, status_of, submission, warns};
 use crate::harness::audit::lines;
 use crate::harness::command::kubectl_refuses;
 use crate::harness::manifest::{ray_job, with};
-use crate::harness::wait::{SOON, holds};
-use crate::harness::{Controller, Place, RAY_JOB, eventually, for_a_while, seconds};
+use crate::harness::wait::holds;
+use crate::harness::{Controller, Place, RAY_JOB, for_a_while, seconds};
 
 /// What is wrong with a RayJob of that name, and what its status says of it.
 fn invalid() -> Vec<(&'static str, Value, &'static str)> {
@@ -221,13 +221,9 @@ async fn an_object_that_cannot_be_read_leaves_the_others() {
     assert_eq!(made.items.len(), 2);
     let note = warns(&place, "unreadable", "InvalidRayJobSpec").await;
     assert!(note.contains("cannot be read") && note.contains("containers"), "{note}");
-    let jobs = kube::Api::<PartialObjectMeta<RayJob>>::namespaced(place.client.clone(), &place.namespace);
-    jobs.delete("unreadable", &Default::default()).await.unwrap();
-    eventually("it can be deleted", SOON, async || {
-        let found = jobs.get_metadata_opt("unreadable").await.unwrap();
-        holds(found.is_none(), || "it is there".to_owned())
-    })
-    .await;
+    // It is let go, although the controller holds it and cannot read it.
+    let held = json!({ "metadata": { "finalizers": ["ray.io/rayjob-finalizer"] } });
+    place.patch::<PartialObjectMeta<RayJob>>("unreadable", held).await;
     super::delete_all(&place).await;
     place.end().await;
 }
