@@ -10,6 +10,8 @@ pub const REPLICA_FAILURE: &str = "ReplicaFailure";
 pub const SUSPENDING: &str = "RayClusterSuspending";
 /// No pod is left because `spec.suspend` is true.
 pub const SUSPENDED: &str = "RayClusterSuspended";
+/// Pods cannot start, or start again and again; gone when none is left. Not a condition of KubeRay's.
+pub const PODS_HELD_BACK: &str = "PodsHeldBack";
 /// The spec breaks a rule; what runs is left as it is. Not a condition of KubeRay's.
 pub const SPEC_INVALID: &str = "SpecInvalid";
 

@@ -74,7 +74,7 @@ pub struct Trouble {
     pub container: String,
     /// For example `ImagePullBackOff`.
     pub reason: String,
-    /// Kubernetes' message; may be empty.
+    /// Kubernetes' message, and the exit code where a container has ended; may be empty.
     pub message: String,
 }
 
@@ -112,6 +112,10 @@ pub struct RayPod {
     pub first_stopped: Option<Trouble>,
     /// Why the pod cannot be scheduled, or why an init container does not go on.
     pub held_back: Option<Trouble>,
+    /// Why Kubernetes itself ended the pod, for example `Evicted`.
+    pub ended: Option<Trouble>,
+    /// Name of the init container that runs.
+    pub init_container: Option<String>,
     /// Restarts of the Ray container.
     pub ray_container_restarts: i32,
     /// Annotation with the spec hash; on heads.
@@ -178,6 +182,8 @@ struct Container {
 #[serde(rename_all = "camelCase", default)]
 struct Status {
     phase: String,
+    reason: String,
+    message: String,
     #[serde(rename = "podIP")]
     pod_ip: String,
     conditions: Vec<Condition>,
@@ -200,6 +206,7 @@ struct Condition {
 struct ContainerStatus {
     name: String,
     state: State,
+    last_state: State,
     restart_count: i32,
 }
 
@@ -207,8 +214,13 @@ struct ContainerStatus {
 #[serde(default)]
 struct State {
     waiting: Option<Waiting>,
+    running: Option<Running>,
     terminated: Option<Terminated>,
 }
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Running {}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -226,21 +238,39 @@ struct Terminated {
 }
 
 impl ContainerStatus {
+    /// A container that waits to be started again says how it ended.
     fn waiting(&self) -> Option<Trouble> {
         let waiting = self.state.waiting.as_ref()?;
-        Some(self.trouble(&waiting.reason, &waiting.message))
+        let message = match (&self.last_state.terminated, waiting.message.as_str()) {
+            (None, message) => message.to_owned(),
+            (Some(last), "") => last.text(),
+            (Some(last), message) => format!("{message}; {}", last.text()),
+        };
+        Some(self.trouble(&waiting.reason, message))
     }
 
     fn terminated(&self) -> Option<Trouble> {
         let terminated = self.state.terminated.as_ref()?;
-        Some(self.trouble(&terminated.reason, &terminated.message))
+        Some(self.trouble(&terminated.reason, terminated.text()))
     }
 
-    fn trouble(&self, reason: &str, message: &str) -> Trouble {
+    fn trouble(&self, reason: &str, message: String) -> Trouble {
         Trouble {
             container: self.name.clone(),
             reason: reason.to_owned(),
-            message: message.to_owned(),
+            message,
+        }
+    }
+}
+
+impl Terminated {
+    /// The program's last words, if it left any, else how it ended.
+    fn text(&self) -> String {
+        let code = self.exit_code;
+        match (self.message.as_str(), self.reason.as_str()) {
+            ("", "" | "Error" | "Completed") => format!("exit code {code}"),
+            ("", reason) => format!("exit code {code} ({reason})"),
+            (message, _) => format!("exit code {code}: {message}"),
         }
     }
 }
@@ -277,6 +307,8 @@ impl From<SlimPod> for RayPod {
             ray_container_terminated: ray_status.and_then(ContainerStatus::terminated),
             first_stopped: first_stopped(&status.container_statuses),
             held_back: held_back(&status),
+            ended: ended(&status),
+            init_container: running(&status.init_container_statuses),
             ray_container_restarts: ray_status.map_or(0, |container| container.restart_count),
             recreate_hash: annotation(annotations::UPGRADE_STRATEGY_RECREATE_HASH),
             kuberay_version: annotation(annotations::KUBERAY_VERSION),
@@ -321,6 +353,19 @@ fn first_stopped(statuses: &[ContainerStatus]) -> Option<Trouble> {
     statuses
         .iter()
         .find_map(|container| container.waiting().or_else(|| container.terminated()))
+}
+
+fn ended(status: &Status) -> Option<Trouble> {
+    (!status.reason.is_empty()).then(|| Trouble {
+        container: String::new(),
+        reason: status.reason.clone(),
+        message: status.message.clone(),
+    })
+}
+
+fn running(statuses: &[ContainerStatus]) -> Option<String> {
+    let running = statuses.iter().find(|container| container.state.running.is_some())?;
+    Some(running.name.clone())
 }
 
 /// Kubernetes' reasons while all goes well.
@@ -386,6 +431,58 @@ mod tests {
         assert_eq!(pod.held_back.unwrap().reason, "CrashLoopBackOff");
         assert_eq!(pod.controller_uid.as_deref(), Some("cu"));
         assert_eq!(pod.ray_container_restarts, 2);
+    }
+
+    #[test]
+    fn a_container_that_ended_says_how() {
+        let pod = |state: serde_json::Value, last: serde_json::Value| {
+            let container = json!({"name": "ray", "state": state, "lastState": last});
+            let pod = json!({"metadata": {}, "spec": {"containers": [{"name": "ray"}]},
+                "status": {"containerStatuses": [container]}});
+            RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap())
+        };
+        let ended = |code: i32, reason: &str, message: &str| json!({"terminated": {"exitCode": code, "reason": reason, "message": message}});
+        let back_off = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
+        let held_back = |last| pod(back_off.clone(), last).held_back.unwrap().message;
+        assert_eq!(held_back(ended(1, "Error", "")), "back-off 10s; exit code 1");
+        assert_eq!(
+            held_back(ended(137, "OOMKilled", "")),
+            "back-off 10s; exit code 137 (OOMKilled)"
+        );
+        assert_eq!(held_back(json!({})), "back-off 10s");
+        let last_words = pod(ended(1, "Error", "no disk"), json!({})).first_stopped.unwrap();
+        assert_eq!(last_words.message, "exit code 1: no disk");
+        let ended = pod(ended(0, "Completed", ""), json!({}))
+            .ray_container_terminated
+            .unwrap();
+        assert_eq!(
+            (ended.reason.as_str(), ended.message.as_str()),
+            ("Completed", "exit code 0")
+        );
+    }
+
+    #[test]
+    fn an_eviction_is_known() {
+        let pod =
+            json!({"metadata": {}, "status": {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}});
+        let ended = RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap())
+            .ended
+            .unwrap();
+        assert_eq!(
+            (ended.reason.as_str(), ended.message.as_str()),
+            ("Evicted", "low on memory")
+        );
+    }
+
+    #[test]
+    fn the_init_container_that_runs_is_known() {
+        let pod = json!({"metadata": {}, "status": {"initContainerStatuses": [
+            {"name": "own", "state": {"terminated": {"exitCode": 0}}},
+            {"name": "wait-gcs-ready", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}},
+            {"name": "later", "state": {"waiting": {"reason": "PodInitializing"}}}]}});
+        let pod = RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap());
+        assert_eq!(pod.init_container.as_deref(), Some("wait-gcs-ready"));
+        assert_eq!(pod.held_back, None);
     }
 
     #[test]

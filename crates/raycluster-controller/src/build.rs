@@ -40,6 +40,7 @@ pub use context::{Context, PodDefaults};
 pub use gcs_storage::gcs_storage_claim;
 pub use head::{HeadIdentity, head_pod, head_pod_name};
 pub use ingress::{head_ingress, wants_ingress};
+pub(crate) use init_container::WAIT_FOR_GCS;
 pub use node::Creator;
 pub use owner::owner_reference;
 pub use redis_cleanup::redis_cleanup_job;

@@ -5,6 +5,7 @@
 
 mod conditions;
 mod resources;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use ray_api::go_quote::quote;
 use ray_api::names;
 use ray_api::v1::RayCluster;
 use ray_runtime::event::{Event, EventType, Recorder, regarding};
-use ray_runtime::pod::{NodeType, RayPod};
+use ray_runtime::pod::{NodeType, RayPod, Trouble};
 
 use crate::build::fault_tolerance::storage_namespace;
 use crate::deletion::Release;
@@ -359,16 +359,17 @@ fn reasons(kind: &str) -> Option<(&'static str, &'static str, &'static str)> {
 
 /// The state in which a pod was deleted.
 fn condition_of(pod: &RayPod) -> String {
-    let terminated = pod.ray_container_terminated.as_ref().map_or_else(
-        || "none".to_owned(),
-        |trouble| match (trouble.reason.as_str(), trouble.message.as_str()) {
-            (reason, "") => reason.to_owned(),
-            (reason, message) => format!("{reason}: {message}"),
-        },
-    );
+    let words = |trouble: &Trouble| match (trouble.reason.as_str(), trouble.message.as_str()) {
+        (reason, "") => reason.to_owned(),
+        (reason, message) => format!("{reason}: {message}"),
+    };
+    let terminated = pod.ray_container_terminated.as_ref();
+    let ended = pod.ended.as_ref().map(|ended| format!(" ({})", words(ended)));
     format!(
-        "Pod status: {}; Pod restart policy: {}; Ray container terminated status: {terminated}",
+        "Pod status: {}{}; Pod restart policy: {}; Ray container terminated status: {}",
         pod.phase.as_str(),
-        pod.restart_policy
+        ended.unwrap_or_default(),
+        pod.restart_policy,
+        terminated.map_or_else(|| "none".to_owned(), words),
     )
 }

@@ -9,7 +9,7 @@ use super::node::Node;
 use super::requirements::fixed_resources;
 
 /// Its name.
-pub(super) const WAIT_FOR_GCS: &str = "wait-gcs-ready";
+pub(crate) const WAIT_FOR_GCS: &str = "wait-gcs-ready";
 
 /// The init container, without what authentication, TLS and the build step add.
 pub(super) fn wait_for_gcs(node: &Node<'_>) -> Container {

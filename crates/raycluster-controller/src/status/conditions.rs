@@ -1,13 +1,17 @@
 //! The conditions of a RayCluster: one function each.
 //!
 //! Traps: `RayClusterProvisioned` freezes once it is true, until a suspension has completed. `ReplicaFailure` is removed
-//! and not set to false. A condition's transition time changes with its status alone.
+//! and not set to false, and so is `PodsHeldBack`. A condition's transition time changes with its status alone. The API
+//! server refuses a whole status for one reason that is none, so Kubernetes' own are looked at before they are taken.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use ray_api::conditions::{HEAD_POD_READY, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, reasons};
+use ray_api::conditions::{
+    HEAD_POD_READY, PODS_HELD_BACK, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, reasons,
+};
 use ray_runtime::pod::RayPod;
 
+use super::trouble::{self, is_reason};
 use super::{Facts, all_running};
 use crate::suspension::Suspension;
 
@@ -18,6 +22,7 @@ pub fn set_all(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestam
     head_pod_ready(conditions, facts, now);
     provisioned(conditions, facts, suspension, now);
     suspend(conditions, facts, suspension, now);
+    pods_held_back(conditions, facts, now);
 }
 
 /// Sets one condition; its place in the list stays.
@@ -88,19 +93,19 @@ fn readiness(pod: &RayPod) -> (String, String, String) {
     let Some(ready) = &pod.ready else {
         // Nothing has looked at the pod yet, or it cannot be scheduled.
         let (reason, message) = match &pod.held_back {
-            Some(trouble) if !trouble.reason.is_empty() => (trouble.reason.clone(), trouble.message.clone()),
+            Some(trouble) if is_reason(&trouble.reason) => (trouble.reason.clone(), trouble.message.clone()),
             _ => (reasons::UNKNOWN.to_owned(), String::new()),
         };
         return ("False".to_owned(), reason, message);
     };
     let mut reason = match ready.reason.as_str() {
         "" if ready.status == "True" => reasons::HEAD_POD_RUNNING_AND_READY.to_owned(),
-        "" => reasons::UNKNOWN.to_owned(),
-        reason => reason.to_owned(),
+        reason if is_reason(reason) => reason.to_owned(),
+        _ => reasons::UNKNOWN.to_owned(),
     };
     let mut message = ready.message.clone();
     if reason == reasons::CONTAINERS_NOT_READY
-        && let Some(stopped) = pod.first_stopped.as_ref().filter(|stopped| !stopped.reason.is_empty())
+        && let Some(stopped) = pod.first_stopped.as_ref().filter(|stopped| is_reason(&stopped.reason))
     {
         reason.clone_from(&stopped.reason);
         let joint = if message.is_empty() { "" } else { "; " };
@@ -128,8 +133,8 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
         );
     } else {
         let mut message = "RayCluster Pods are being provisioned for first time".to_owned();
-        if let Some((pod, trouble)) = facts.pods.iter().find_map(|pod| Some((pod, pod.held_back.as_ref()?))) {
-            message = format!("{message}; Pod {}: {}: {}", pod.name(), trouble.reason, trouble.message);
+        if let Some(why) = why_not_provisioned(facts) {
+            message = format!("{message}; {why}");
         }
         set(
             conditions,
@@ -139,6 +144,27 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
             reasons::PODS_PROVISIONING,
             &message,
         );
+    }
+}
+
+/// What is refused comes first: without it no other pod exists.
+fn why_not_provisioned(facts: &Facts<'_>) -> Option<String> {
+    let refused = facts.replica_failure.as_ref().map(|(_, message)| message.clone());
+    refused
+        .or_else(|| trouble::held_back(facts.pods).map(|(_, message)| message))
+        .or_else(|| trouble::waits_for_head(facts.pods, facts.head.as_deref()))
+}
+
+/// At any time of a cluster's life, unlike `RayClusterProvisioned`.
+fn pods_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
+    match trouble::held_back(facts.pods) {
+        Some((reason, message)) => {
+            let reason = Some(reason.as_str())
+                .filter(|reason| is_reason(reason))
+                .unwrap_or(reasons::UNKNOWN);
+            set(conditions, now, PODS_HELD_BACK, true, reason, &message);
+        }
+        None => conditions.retain(|condition| condition.type_ != PODS_HELD_BACK),
     }
 }
 

@@ -207,6 +207,80 @@ fn pods_that_cannot_start_are_named_while_the_cluster_is_provisioned() {
     );
 }
 
+/// What `RayClusterProvisioned` says beyond its fixed words.
+fn provisioning(status: &RayClusterStatus) -> String {
+    let (is, _, message) = condition(status, types::PROVISIONED);
+    assert_eq!(is, "False");
+    let fixed = "RayCluster Pods are being provisioned for first time";
+    message.strip_prefix(fixed).unwrap().trim_start_matches("; ").to_owned()
+}
+
+#[test]
+fn a_worker_that_waits_for_its_head_says_so() {
+    let mut passes = Passes::new();
+    passes.pods[0] = pod("head", "head", "Pending", "False");
+    passes.pods[1]["status"] = json!({"phase": "Pending",
+        "initContainerStatuses": [{"name": "wait-gcs-ready", "state": {"running": {}}}]});
+    let waits = "Pod w1: init container wait-gcs-ready waits for the head";
+    let status = passes.next();
+    assert_eq!(provisioning(&status), waits);
+    assert!(
+        crate::plan::condition(Some(&status), types::PODS_HELD_BACK).is_none(),
+        "it is as it should be"
+    );
+    passes.pods[0] = pod("head", "head", "Running", "True");
+    assert!(provisioning(&passes.next()).contains("`kubectl logs w1 -c wait-gcs-ready`"));
+}
+
+#[test]
+fn a_refusal_is_said_while_the_cluster_is_provisioned() {
+    let mut passes = Passes::new();
+    passes.pods.pop();
+    passes.failure = Some((
+        types::reasons::FAILED_CREATE_WORKER_POD,
+        "exceeded quota: team".to_owned(),
+    ));
+    assert_eq!(provisioning(&passes.next()), "exceeded quota: team");
+}
+
+#[test]
+fn a_crash_loop_is_a_condition_with_its_exit_code_also_later() {
+    let mut passes = Passes::new();
+    passes.next();
+    passes.pods[1]["status"]["containerStatuses"] = json!([{"name": "ray",
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}},
+        "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]);
+    let mut second = passes.pods[1].clone();
+    second["metadata"]["name"] = json!("w2");
+    passes.pods.push(second);
+    let status = passes.next();
+    let message = "Pod w1: container ray: CrashLoopBackOff: back-off 10s; exit code 137 (OOMKilled) (and 1 more pod)";
+    assert_eq!(
+        condition(&status, types::PODS_HELD_BACK),
+        ("True".to_owned(), "CrashLoopBackOff".to_owned(), message.to_owned())
+    );
+    for pod in &mut passes.pods[1..] {
+        pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    }
+    let status = passes.next();
+    assert!(
+        crate::plan::condition(Some(&status), types::PODS_HELD_BACK).is_none(),
+        "they go"
+    );
+}
+
+#[test]
+fn a_reason_that_kubernetes_would_refuse_is_not_written() {
+    let mut passes = Passes::new();
+    passes.pods[0]["status"] = json!({"phase": "Pending",
+        "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m"}],
+        "containerStatuses": [{"name": "ray", "state": {"waiting": {"reason": "not a reason", "message": "x"}}}]});
+    let status = passes.next();
+    assert!(is(&status, types::HEAD_POD_READY, "False", "ContainersNotReady"));
+    assert!(is(&status, types::PODS_HELD_BACK, "True", "Unknown"));
+    assert!(condition(&status, types::PODS_HELD_BACK).2.contains("not a reason: x"));
+}
+
 #[test]
 fn a_refused_pod_is_a_condition_until_a_pass_without_an_error() {
     let mut passes = Passes::new();
