@@ -7,29 +7,41 @@
 //! It is deterministic: the same calls give the same bytes, revisions and UIDs. It has no latency of its own; faults and
 //! delays are layers around [`Server::service`].
 
+mod admission;
+mod allocator;
+mod apply;
+mod decode;
 mod definitions;
 mod delete_options;
 mod field_error;
+mod http;
 mod journal;
 mod key;
+mod kinds;
+mod metadata;
+mod ownership;
+mod patch;
+mod quota;
+mod read;
 mod refusal;
+mod schema;
+mod selector;
 mod store;
+mod watch;
+mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
-use kube::client::Body;
-use ray_runtime::clock::Clock;
 use ray_runtime::random::Random;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::BoxError;
 
 use crate::clock::SimClock;
 
-pub use definitions::{Definitions, Kind};
+pub use self::http::Service;
+pub use definitions::{Definitions, Kind, Served};
 pub use delete_options::{DeleteOptions, Preconditions, Propagation};
 pub use field_error::FieldError;
 pub use journal::{Entry, Journal, Read, Verb, Written};
@@ -37,10 +49,16 @@ pub use key::Key;
 pub use refusal::{Cause, Details, Refusal, Resource};
 pub use store::{Change, ChangeType, Object};
 
+use allocator::Allocator;
+use ownership::Ownership;
 use store::Store;
+use write::{Part, Request, Writer};
 
 /// The body of an answer: one piece, or the lines of a watch.
 pub type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Namespaces that exist from the beginning.
+const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 /// The server.
 #[derive(Debug)]
@@ -55,6 +73,8 @@ pub struct Server {
 struct State {
     store: Store,
     journal: Journal,
+    ownership: Ownership,
+    allocator: Allocator,
 }
 
 /// What is left of an object after a delete.
@@ -67,19 +87,27 @@ pub enum Deleted {
 }
 
 impl Server {
-    /// An empty server with the namespaces `default` and `kube-system`. `seed` decides UIDs and generated names.
+    /// A server with the namespaces that Kubernetes has from the beginning. `seed` decides UIDs and generated names.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>, clock: Arc<SimClock>, seed: u64) -> Arc<Self> {
-        let store = Store::new(definitions.kinds().len());
-        Arc::new(Self {
+        let state = State {
+            store: Store::new(definitions.kinds().len()),
+            journal: Journal::default(),
+            ownership: Ownership::default(),
+            allocator: Allocator::default(),
+        };
+        let server = Arc::new(Self {
             definitions,
             clock,
             random: Random::seeded(seed),
-            state: Mutex::new(State {
-                store,
-                journal: Journal::default(),
-            }),
-        })
+            state: Mutex::new(state),
+        });
+        for name in NAMESPACES {
+            let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+            // Nothing is in the way yet.
+            let _ = server.create(admission::SERVER, namespace);
+        }
+        server
     }
 
     /// A client that `user` uses. Belongs into a tokio runtime.
@@ -136,24 +164,14 @@ impl Server {
 
     /// Creates an object; its kind and namespace are in it.
     pub fn create(&self, user: &str, object: Value) -> Result<Arc<Value>, Refusal> {
-        let _ = user;
         let key = Key::of(&object);
-        let kind = self.definitions.kind(&key.kind).ok_or_else(Refusal::no_such_path)?;
-        let change = self.lock().store.put(kind.index, key, object);
-        Ok(change.object().clone())
+        let key = Key { name: "".into(), ..key };
+        self.direct(user, Verb::Create, &key, Part::Main, |writer| writer.create(object))
     }
 
     /// Changes an object's metadata and spec; what is changed of its status is ignored where status is a subresource.
     pub fn update_with(&self, user: &str, key: &Key, change: impl FnOnce(&mut Value)) -> Result<Arc<Value>, Refusal> {
-        let _ = user;
-        let kind = self.definitions.kind(&key.kind).ok_or_else(Refusal::no_such_path)?;
-        let mut state = self.lock();
-        let object = state.store.get(kind.index, &key.namespace, &key.name);
-        let object = object.ok_or_else(|| Refusal::not_found(kind.resource(), &key.name))?;
-        let mut value = Value::clone(object.value());
-        change(&mut value);
-        let change = state.store.put(kind.index, key.clone(), value);
-        Ok(change.object().clone())
+        self.direct(user, Verb::Update, key, Part::Main, |writer| writer.change(change))
     }
 
     /// Changes an object's status.
@@ -163,19 +181,22 @@ impl Server {
         key: &Key,
         change: impl FnOnce(&mut Value),
     ) -> Result<Arc<Value>, Refusal> {
-        self.update_with(user, key, change)
+        self.direct(user, Verb::Update, key, Part::Status, |writer| writer.change(change))
+    }
+
+    /// Binds a pod to a node, as the scheduler does.
+    pub fn bind(&self, user: &str, pod: &Key, node: &str) -> Result<Arc<Value>, Refusal> {
+        self.direct(user, Verb::Create, pod, Part::Binding, |writer| writer.bind(node))
     }
 
     /// Deletes an object.
     pub fn delete(&self, user: &str, key: &Key, options: &DeleteOptions) -> Result<Deleted, Refusal> {
-        let _ = (user, options);
-        let kind = self.definitions.kind(&key.kind).ok_or_else(Refusal::no_such_path)?;
-        let mut state = self.lock();
-        let object = state.store.get(kind.index, &key.namespace, &key.name);
-        let object = object.ok_or_else(|| Refusal::not_found(kind.resource(), &key.name))?;
-        let last = Value::clone(object.value());
-        let change = state.store.remove(kind.index, key.clone(), last);
-        Ok(Deleted::Gone(change.object().clone()))
+        let written = self.perform(user, Verb::Delete, key, Part::Main, |writer| writer.delete(options))?;
+        Ok(match written {
+            Written::Changed(change) if change.type_ == ChangeType::Deleted => Deleted::Gone(change.object().clone()),
+            Written::Changed(change) => Deleted::Going(change.object().clone()),
+            Written::Unchanged(object) => Deleted::Going(object),
+        })
     }
 
     /// The latest revision.
@@ -213,29 +234,45 @@ impl Server {
         self.lock().journal.clone()
     }
 
+    fn direct(
+        &self,
+        user: &str,
+        verb: Verb,
+        key: &Key,
+        part: Part,
+        action: impl FnOnce(&mut Writer<'_>) -> Result<Written, Refusal>,
+    ) -> Result<Arc<Value>, Refusal> {
+        Ok(match self.perform(user, verb, key, part, action)? {
+            Written::Changed(change) => change.object().clone(),
+            Written::Unchanged(object) => object,
+        })
+    }
+
+    fn perform(
+        &self,
+        user: &str,
+        verb: Verb,
+        key: &Key,
+        part: Part,
+        action: impl FnOnce(&mut Writer<'_>) -> Result<Written, Refusal>,
+    ) -> Result<Written, Refusal> {
+        let kind = self.definitions.kind(&key.kind).ok_or_else(Refusal::no_such_path)?;
+        let user: Arc<str> = user.into();
+        let request = Request {
+            user: &user,
+            verb,
+            kind,
+            served: kind.stored(),
+            namespace: &key.namespace,
+            name: &key.name,
+            part,
+            manager: &user,
+            dry_run: false,
+        };
+        self.write(request, action)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The server, as one user reaches it.
-#[derive(Clone, Debug)]
-pub struct Service {
-    server: Arc<Server>,
-    user: Arc<str>,
-}
-
-impl tower::Service<Request<Body>> for Service {
-    type Response = Response<AnswerBody>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<Body>) -> Self::Future {
-        let _ = (&self.server.clock.now(), &self.server.random, &self.user);
-        Box::pin(std::future::pending())
     }
 }

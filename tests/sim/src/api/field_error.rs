@@ -51,6 +51,12 @@ impl FieldError {
         Self::valued("FieldValueDuplicate", path, "Duplicate value", value, "")
     }
 
+    /// The value names something that does not exist.
+    #[must_use]
+    pub fn not_found(path: impl Into<String>, value: &Value) -> Self {
+        Self::valued("FieldValueNotFound", path, "Not found", value, "")
+    }
+
     /// The field may not be set or changed now.
     #[must_use]
     pub fn forbidden(path: impl Into<String>, detail: &str) -> Self {
@@ -67,6 +73,33 @@ impl FieldError {
             "Too long",
             &format!("may not be more than {length} {bytes}"),
         )
+    }
+
+    /// The list is longer than `most` items.
+    #[must_use]
+    pub fn too_many(path: impl Into<String>, count: usize, most: usize) -> Self {
+        let items = if most == 1 { "item" } else { "items" };
+        let detail = format!("must have at most {most} {items}");
+        Self::valued("FieldValueTooMany", path, "Too many", &Value::from(count), detail)
+    }
+
+    /// The value, too large for a text, breaks a rule.
+    #[must_use]
+    pub fn invalid_without_value(path: impl Into<String>, detail: &str) -> Self {
+        Self::bare("FieldValueInvalid", path, "Invalid value", detail)
+    }
+
+    /// Whether an object with this error is too wrong for its CEL rules to be checked.
+    #[must_use]
+    pub fn blocks_rules(&self) -> bool {
+        const BLOCKING: [&str; 5] = [
+            "FieldValueNotSupported",
+            "FieldValueRequired",
+            "FieldValueTooLong",
+            "FieldValueTooMany",
+            "FieldValueTypeInvalid",
+        ];
+        BLOCKING.contains(&self.type_)
     }
 
     fn bare(type_: &'static str, path: impl Into<String>, words: &str, detail: &str) -> Self {

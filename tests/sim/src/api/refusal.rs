@@ -177,6 +177,12 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// The server cannot do it.
+    #[must_use]
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
+    }
+
     /// A verb that the resource does not have.
     #[must_use]
     pub fn method_not_allowed() -> Self {

@@ -1,0 +1,126 @@
+//! From what a client sends to an object of its version, and between the versions of a kind.
+//!
+//! Custom resources are pruned and defaulted by the schema of the version that the client uses, and again by that of the
+//! version that is stored. Kubernetes' own kinds are decoded by type and defaulted by code.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::definitions::{Definitions, Form, Kind, Served};
+use super::kinds;
+use super::refusal::Refusal;
+use super::schema::{Path, coerce, typed};
+
+/// The object that a client has sent, in the form in which it is checked.
+pub fn decode(definitions: &Definitions, kind: &Kind, served: &Served, mut object: Value) -> Result<Value, Refusal> {
+    if !object.is_object() {
+        return Err(Refusal::bad_request("the body is not a JSON object"));
+    }
+    type_meta(kind, served, &mut object)?;
+    let mut metadata = object["metadata"].take();
+    if metadata.is_null() {
+        metadata = Value::Object(serde_json::Map::new());
+    }
+    // The server keeps them itself.
+    if let Some(fields) = metadata.as_object_mut() {
+        fields.remove("managedFields");
+        fields.remove("selfLink");
+    }
+    let path = Path::Root;
+    typed::decode(&mut metadata, &definitions.metadata, &path.field("metadata"))
+        .map_err(|why| cannot(kind, served, &why))?;
+    if kind.traits.custom {
+        coerce::coerce(&mut object, &served.schema);
+        object["metadata"] = metadata;
+    } else {
+        if served.form == Form::CoreEvent {
+            kinds::event_from_core(&mut object);
+            object["apiVersion"] = Value::from(kind.stored().api_version.as_str());
+        }
+        typed::decode(&mut object, &served.schema, &path).map_err(|why| cannot(kind, served, &why))?;
+        object["metadata"] = metadata;
+        kind.rules.default(&mut object);
+        drop_nulls(&mut object);
+    }
+    Ok(object)
+}
+
+fn type_meta(kind: &Kind, served: &Served, object: &mut Value) -> Result<(), Refusal> {
+    for (field, expected) in [("kind", &*kind.name), ("apiVersion", served.api_version.as_str())] {
+        match object.get(field).and_then(Value::as_str).unwrap_or_default() {
+            "" if kind.traits.custom && field == "kind" => {
+                return Err(Refusal::bad_request(format!("Object 'Kind' is missing in '{object}'")));
+            }
+            "" => object[field] = Value::from(expected),
+            found if found == expected => {}
+            found if field == "kind" => {
+                let why = format!(
+                    "{} in version {:?} cannot be handled as a {}",
+                    found, served.version, kind.name
+                );
+                return Err(Refusal::bad_request(why));
+            }
+            found => {
+                let why = format!(
+                    "the API version in the data ({found}) does not match the expected API version ({expected})"
+                );
+                return Err(Refusal::bad_request(why));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cannot(kind: &Kind, served: &Served, why: &str) -> Refusal {
+    let kind = &kind.name;
+    Refusal::bad_request(format!(
+        "{kind} in version {:?} cannot be handled as a {kind}: {why}",
+        served.version
+    ))
+}
+
+/// Removes nulls: Kubernetes' own kinds have none.
+pub fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// The stored object in the form in which objects of that version are checked.
+pub fn checked_form(served: &Served, stored: &Arc<Value>) -> Arc<Value> {
+    match served.form {
+        Form::Stored | Form::CoreEvent => stored.clone(),
+        Form::Renamed => external_form(served, stored),
+    }
+}
+
+/// From the form in which it was checked to the one that is stored.
+pub fn stored_form(kind: &Kind, served: &Served, mut checked: Value) -> Value {
+    if served.form == Form::Renamed {
+        let stored = kind.stored();
+        checked["apiVersion"] = Value::from(stored.api_version.as_str());
+        coerce::coerce(&mut checked, &stored.schema);
+    }
+    checked
+}
+
+/// The stored object as clients of that version see it.
+pub fn external_form(served: &Served, stored: &Arc<Value>) -> Arc<Value> {
+    if served.form == Form::Stored {
+        return stored.clone();
+    }
+    let mut object = Value::clone(stored);
+    object["apiVersion"] = Value::from(served.api_version.as_str());
+    if served.form == Form::CoreEvent {
+        kinds::event_to_core(&mut object);
+    } else {
+        coerce::coerce(&mut object, &served.schema);
+    }
+    Arc::new(object)
+}

@@ -1,0 +1,77 @@
+//! Patches: merge patches (RFC 7386) and JSON patches (RFC 6902).
+//!
+//! Strategic merge patches are refused: the controllers and their users' tools have no need of them.
+
+use json_patch::Patch as JsonPatch;
+use serde_json::Value;
+
+use super::decode;
+use super::field_error::FieldError;
+use super::journal::Written;
+use super::refusal::{Refusal, Resource};
+use super::write::Writer;
+
+/// Most operations of a JSON patch.
+const MOST_OPERATIONS: usize = 10_000;
+
+/// A change of an object.
+#[derive(Debug)]
+pub enum Patch {
+    /// What is to be different; null removes.
+    Merge(Value),
+    /// Step by step, with tests.
+    Json(JsonPatch),
+}
+
+impl Patch {
+    /// Reads a patch.
+    pub fn merge(body: &[u8]) -> Result<Self, Refusal> {
+        let patch: Value = serde_json::from_slice(body).map_err(undecodable)?;
+        if !patch.is_object() {
+            return Err(Refusal::bad_request("Invalid JSON Patch"));
+        }
+        Ok(Self::Merge(patch))
+    }
+
+    /// Reads a patch.
+    pub fn json(body: &[u8]) -> Result<Self, Refusal> {
+        let patch: JsonPatch = serde_json::from_slice(body).map_err(undecodable)?;
+        if patch.0.len() > MOST_OPERATIONS {
+            return Err(Refusal::bad_request("too many operations in a JSON patch"));
+        }
+        Ok(Self::Json(patch))
+    }
+
+    fn apply(&self, object: &mut Value) -> Result<(), Refusal> {
+        match self {
+            Self::Merge(patch) => {
+                json_patch::merge(object, patch);
+                Ok(())
+            }
+            Self::Json(patch) => json_patch::patch(object, patch).map_err(|_| Refusal::patch_failed()),
+        }
+    }
+}
+
+// serde's errors are given by value.
+#[allow(clippy::needless_pass_by_value)]
+fn undecodable(error: serde_json::Error) -> Refusal {
+    Refusal::bad_request(format!("error decoding patch: {error}"))
+}
+
+impl Writer<'_> {
+    /// Patches the object that the request names.
+    pub fn patch(&mut self, patch: &Patch) -> Result<Written, Refusal> {
+        let request = self.request;
+        let current = self.current()?;
+        let mut patched = Value::clone(&decode::external_form(request.served, &current));
+        patch.apply(&mut patched)?;
+        let text = patched.to_string();
+        let patched = decode::decode(self.server.definitions(), request.kind, request.served, patched);
+        let patched = patched.map_err(|refusal| {
+            let error = FieldError::invalid("patch", &Value::from(text), &refusal.message);
+            Refusal::invalid(Resource { group: "", name: "" }, "", &[error])
+        })?;
+        self.replace(patched, &current)
+    }
+}

@@ -1,0 +1,88 @@
+//! What Kubernetes' typed decoding makes of an object of its own kinds.
+//!
+//! Unknown fields and nulls go, empty lists and maps too, as Go's `omitempty` has it; quantities and times get their
+//! canonical text. A value of another type refuses the whole object.
+//!
+//! Trap: Go also drops empty strings and false where the field is no pointer. Which those are the schemas do not tell, so
+//! they stay here.
+
+use jiff::Timestamp;
+use ray_api::quantity::Quantity;
+use serde_json::Value;
+
+use super::{Path, Schema, Type};
+
+/// Decodes `value` in place, or says what is wrong with which field.
+pub fn decode(value: &mut Value, schema: &Schema, path: &Path<'_>) -> Result<(), String> {
+    let wrong = |expected: &str, value: &Value| {
+        let found = match value {
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            Value::Bool(_) | Value::Null => "bool",
+        };
+        Err(format!(
+            "json: cannot unmarshal {found} into Go struct field .{path} of type {expected}"
+        ))
+    };
+    match (schema.type_, &mut *value) {
+        (Type::Any, _) | (Type::String, Value::String(_)) | (Type::Boolean, Value::Bool(_)) => Ok(()),
+        (Type::Object, Value::Object(fields)) => {
+            if !schema.preserve_unknown {
+                fields.retain(|name, value| !value.is_null() && schema.field(name).is_some());
+            }
+            for (name, value) in fields.iter_mut() {
+                if let Some(schema) = schema.field(name) {
+                    decode(value, schema, &path.field(name))?;
+                }
+            }
+            fields.retain(|name, value| !is_omitted(value, name, schema));
+            Ok(())
+        }
+        (Type::List, Value::Array(items)) => {
+            let Some(schema) = schema.items() else { return Ok(()) };
+            let mut items = items.iter_mut().enumerate();
+            items.try_for_each(|(index, item)| decode(item, schema, &path.item(index)))
+        }
+        (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(()),
+        (Type::IntOrString, Value::Number(number)) if number.is_i64() => Ok(()),
+        (Type::Number, Value::Number(_)) | (Type::IntOrString, Value::String(_)) => Ok(()),
+        (Type::Quantity, Value::Number(number)) => quantity(&number.to_string()).map(|text| *value = text),
+        (Type::Quantity, Value::String(text)) => quantity(text).map(|text| *value = text),
+        (Type::Time, Value::String(text)) => time(text, "%Y-%m-%dT%H:%M:%SZ").map(|text| *value = text),
+        (Type::MicroTime, Value::String(text)) => time(text, "%Y-%m-%dT%H:%M:%S%.6fZ").map(|text| *value = text),
+        (Type::Object, value) => wrong("struct", value),
+        (Type::List, value) => wrong("slice", value),
+        (Type::Boolean, value) => wrong("bool", value),
+        (Type::Integer | Type::Number, value) => wrong("int", value),
+        (Type::IntOrString, value) => wrong("intstr.IntOrString", value),
+        (Type::String | Type::Quantity | Type::Time | Type::MicroTime, value) => wrong("string", value),
+    }
+}
+
+/// Whether Go leaves the field out.
+fn is_omitted(value: &Value, name: &str, schema: &Schema) -> bool {
+    let required = schema
+        .limits
+        .as_ref()
+        .is_some_and(|limits| limits.required.iter().any(|field| field == name));
+    match value {
+        Value::Array(items) => items.is_empty() && !required,
+        Value::Object(fields) => fields.is_empty() && schema.field(name).is_some_and(Schema::is_map),
+        _ => false,
+    }
+}
+
+fn quantity(text: &str) -> Result<Value, String> {
+    let error = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+    let quantity: Quantity = text.parse().map_err(|_| error.to_owned())?;
+    Ok(Value::String(quantity.to_string()))
+}
+
+fn time(text: &str, format: &str) -> Result<Value, String> {
+    let error =
+        |_| format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\"");
+    let time: Timestamp = text.parse().map_err(error)?;
+    Ok(Value::String(time.strftime(format).to_string()))
+}
