@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Args, Parser};
 use futures::future::BoxFuture;
 use http::HeaderValue;
 use http::header::USER_AGENT;
@@ -68,12 +68,55 @@ pub struct Started {
 struct Command {
     #[command(flatten)]
     arguments: Arguments,
+    #[command(flatten)]
+    not_yet: NotYet,
+}
+
+/// Flags of KubeRay's operator for work that is not there yet. They are refused in words: pods that start without their
+/// gang, or without the sidecars of a configuration, are worse than none.
+#[derive(Args)]
+struct NotYet {
+    #[arg(long, hide = true, default_value = "")]
+    batch_scheduler: String,
+    #[arg(long, hide = true, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    enable_batch_scheduler: bool,
+    #[arg(long, hide = true, default_value = "")]
+    config: String,
+}
+
+impl NotYet {
+    fn check(&self) -> anyhow::Result<()> {
+        let Self {
+            batch_scheduler,
+            enable_batch_scheduler,
+            config,
+        } = self;
+        anyhow::ensure!(
+            batch_scheduler.is_empty(),
+            "--batch-scheduler={batch_scheduler}: gang scheduling is not carried out by this version yet; leave the flag out"
+        );
+        anyhow::ensure!(
+            !enable_batch_scheduler,
+            "--enable-batch-scheduler: gang scheduling is not carried out by this version yet; leave the flag out"
+        );
+        anyhow::ensure!(
+            config.is_empty(),
+            "--config={config}: the configuration file is not read by this version yet; use flags"
+        );
+        Ok(())
+    }
 }
 
 /// Runs a controller until it is told to stop.
 pub fn run(name: &'static str, start: impl FnOnce(&Environment) -> anyhow::Result<Started>) -> anyhow::Result<()> {
-    let arguments = Command::parse().arguments;
+    let Command { arguments, not_yet } = Command::parse();
+    not_yet.check()?;
     log_to_stdout(&arguments)?;
+    if std::env::var("ENABLE_WEBHOOKS").is_ok_and(|value| value == "true") {
+        tracing::warn!(
+            "ENABLE_WEBHOOKS: this process serves no admission webhook; the controllers check objects themselves"
+        );
+    }
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
@@ -265,4 +308,32 @@ async fn stop_on_signal(shutdown: CancellationToken) {
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "failed to listen for signals"),
     }
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str]) -> Result<(), String> {
+        let command =
+            Command::try_parse_from(["controller"].iter().chain(arguments)).map_err(|error| error.to_string())?;
+        command.not_yet.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn flags_for_what_is_not_there_yet_are_refused_in_words() {
+        for (flag, word) in [
+            ("--batch-scheduler=volcano", "gang scheduling"),
+            ("--enable-batch-scheduler", "gang scheduling"),
+            ("--config=/etc/config.yaml", "configuration file"),
+        ] {
+            let refused = check(&[flag]).unwrap_err();
+            assert!(refused.contains(word) && refused.starts_with(flag), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_same_flags_unset_are_accepted() {
+        assert_eq!(check(&["--batch-scheduler=", "--enable-batch-scheduler=false"]), Ok(()));
+    }
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
 use ray_api::validate::ValidCluster;
-use ray_api::{conditions::reasons, labels};
+use ray_api::{KUBERAY_VERSION, annotations, conditions::reasons, labels};
 use ray_runtime::cache::Cache;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{RayPod, SlimPod};
@@ -19,6 +19,7 @@ use ray_runtime::random::{Random, suffix_of};
 use ray_runtime::service::{SlimService, WatchedService};
 use ray_runtime::store::Cached;
 use ray_runtime::write::Writes;
+use serde_json::json;
 
 use crate::build::{self, Context, HeadIdentity, ReplicaIdentity};
 use crate::error::Error;
@@ -108,6 +109,11 @@ impl Applier {
                 });
             }
         }
+        if let Some(head) = plan.adopt_head
+            && let Err(error) = self.adopt_head(target, &head).await
+        {
+            applied.error = Some(error);
+        }
         self.delete_pods(target, plan.deletes, &mut applied).await;
         if !applied.pod_failures.is_empty() {
             return applied;
@@ -124,6 +130,24 @@ impl Applier {
         }
         self.create_pods(target, pods, &mut applied).await;
         applied
+    }
+
+    /// Writes hash and version to a head of another version.
+    async fn adopt_head(&self, target: &Target<'_>, head: &RayPod) -> Result<(), Error> {
+        let annotations = json!({
+            annotations::UPGRADE_STRATEGY_RECREATE_HASH: target.spec_hash,
+            annotations::KUBERAY_VERSION: KUBERAY_VERSION,
+        });
+        let patch = Patch::Merge(json!({ "metadata": { "uid": head.uid(), "annotations": annotations } }));
+        let (api, parameters) = (self.pod_api(target.cluster.namespace), PatchParams::default());
+        let written = self.writes.one(api.patch(head.name(), &parameters, &patch)).await;
+        let written = written.map_err(|source| Error::UpdatePod {
+            name: head.name().to_owned(),
+            source,
+        })?;
+        self.children.pods.wrote(RayPod::from(written));
+        target.story.adopted_head(head);
+        Ok(())
     }
 
     /// Finds out what became of creates that were not answered. Must precede a plan.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use ray_api::v1::RayCluster;
@@ -52,6 +53,19 @@ impl RayClusterController {
             Then::CreateJob => self.empty_redis(key, object, now).await,
             Then::Release(release) => self.release(object, &release).await,
         }
+    }
+
+    /// Lets go of a cluster that cannot be read: what its Redis holds cannot be found out.
+    pub(crate) async fn let_go(&self, metadata: &ObjectMeta) -> Result<Pass, Error> {
+        let object = RayCluster {
+            metadata: metadata.clone(),
+            ..RayCluster::default()
+        };
+        if metadata.deletion_timestamp.is_none() || !deletion::held(&object) {
+            return Ok(Pass::skipped());
+        }
+        self.release(&object, &Release::Skipped("the object cannot be read"))
+            .await
     }
 
     fn next_step(&self, key: &ObjectKey, object: &RayCluster, now: Timestamp) -> Step {

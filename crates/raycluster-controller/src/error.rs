@@ -61,6 +61,14 @@ pub enum Error {
         /// The API server's answer.
         source: kube::Error,
     },
+    /// A pod could not be changed.
+    #[error("failed to update Pod {name}: {}", answer(source))]
+    UpdatePod {
+        /// Its name.
+        name: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
     /// Pods could not be deleted.
     #[error("failed to delete Pods with labels {selector}: {}", answer(source))]
     DeletePods {
@@ -184,6 +192,7 @@ impl Error {
             | Self::ReadService { source, .. }
             | Self::CreatePod { source, .. }
             | Self::ReadPod { source, .. }
+            | Self::UpdatePod { source, .. }
             | Self::DeletePod { source, .. }
             | Self::DeletePods { source, .. }
             | Self::CreatePrerequisite { source, .. }
@@ -217,6 +226,7 @@ impl Failure for Error {
             Self::CreatePod { .. } => "create_pod",
             Self::ReadPod { .. } => "read_pod",
             Self::ForeignPod { .. } => "foreign_pod",
+            Self::UpdatePod { .. } => "update_pod",
             Self::DeletePod { .. } => "delete_pod",
             Self::DeletePods { .. } => "delete_pods",
             Self::CreatePrerequisite { .. } => "create_prerequisite",

@@ -25,6 +25,7 @@ mod status;
 mod storage;
 mod story;
 mod suspension;
+mod unsupported;
 
 use std::sync::Arc;
 
@@ -81,6 +82,7 @@ pub struct RayClusterController {
 
 /// Sets up the controller: its watches and its passes.
 pub fn start(environment: &Environment) -> anyhow::Result<Started> {
+    unsupported::gates(&environment.arguments.feature_gates)?;
     let namespaces = environment.arguments.namespaces();
     let queue = Arc::new(WorkQueue::default());
     let clusters = Arc::new(Cache::new(&namespaces));

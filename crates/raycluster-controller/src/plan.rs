@@ -35,6 +35,8 @@ pub struct Plan {
     pub delete_all: Option<DeleteAll>,
     /// Suspended groups whose pods go, in one call each.
     pub delete_groups: Vec<String>,
+    /// The head of another version, whose hash is to be written anew.
+    pub adopt_head: Option<Arc<RayPod>>,
     /// Create the head pod.
     pub create_head: bool,
     /// Workers to create.
@@ -155,10 +157,14 @@ pub fn plan(
         return plan;
     }
     match pods_may(cluster, Suspension::of(status), rules.gates) {
-        PodsMay::Live if recreates(cluster, observed, rules.spec_hash) => {
-            plan.delete_all = any_live(observed).then_some(DeleteAll::Recreate);
-        }
-        PodsMay::Live => pods(&mut plan, cluster, status, observed, rules),
+        PodsMay::Live => match upgrade(cluster, observed, rules.spec_hash) {
+            Upgrade::Recreate => plan.delete_all = any_live(observed).then_some(DeleteAll::Recreate),
+            Upgrade::Adopt(head) => {
+                plan.adopt_head = Some(head);
+                pods(&mut plan, cluster, status, observed, rules);
+            }
+            Upgrade::None => pods(&mut plan, cluster, status, observed, rules),
+        },
         PodsMay::Go => plan.delete_all = any_live(observed).then_some(DeleteAll::Suspension),
         PodsMay::Wait => {}
     }
@@ -219,25 +225,35 @@ fn pods(
     groups::plan(plan, cluster, observed, rules);
 }
 
-/// Whether the pods were made from another spec, and the user wants them made anew then.
-///
-/// A head that another version made is not compared: its hash may differ for other reasons than the spec.
-fn recreates(cluster: &ValidCluster<'_>, observed: &Observed, spec_hash: &str) -> bool {
-    let strategy = cluster
-        .spec
-        .upgrade_strategy
-        .as_ref()
-        .and_then(|strategy| strategy.type_);
-    if strategy != Some(RayClusterUpgradeType::Recreate) {
-        return false;
+/// What the strategy asks for.
+enum Upgrade {
+    None,
+    /// The pods were made from another spec.
+    Recreate,
+    /// The head was made by another version, whose hash may differ for other reasons than the spec: the difference is
+    /// written off, so that the next one counts.
+    Adopt(Arc<RayPod>),
+}
+
+/// Compares the head with the spec, where the user wants the pods made anew when they differ.
+fn upgrade(cluster: &ValidCluster<'_>, observed: &Observed, spec_hash: &str) -> Upgrade {
+    let strategy = cluster.spec.upgrade_strategy.as_ref();
+    if strategy.and_then(|strategy| strategy.type_) != Some(RayClusterUpgradeType::Recreate) {
+        return Upgrade::None;
     }
     let Some(head) = observed.heads().first().copied().cloned() else {
-        return false;
+        return Upgrade::None;
     };
-    match (head.kuberay_version.as_deref(), head.recreate_hash.as_deref()) {
-        (Some(version), _) if !version.is_empty() && version != KUBERAY_VERSION => false,
-        (_, None | Some("")) => false,
-        (_, Some(hash)) => hash != spec_hash,
+    let hash = head.recreate_hash.as_deref().unwrap_or_default();
+    let version = head.kuberay_version.as_deref().unwrap_or_default();
+    if hash == spec_hash {
+        Upgrade::None
+    } else if !version.is_empty() && version != KUBERAY_VERSION {
+        Upgrade::Adopt(head)
+    } else if hash.is_empty() {
+        Upgrade::None
+    } else {
+        Upgrade::Recreate
     }
 }
 
@@ -278,6 +294,7 @@ impl Plan {
             deletes,
             delete_all,
             delete_groups,
+            adopt_head,
             create_head,
             creates,
             blocked: _,
@@ -286,6 +303,7 @@ impl Plan {
             && deletes.is_empty()
             && delete_all.is_none()
             && delete_groups.is_empty()
+            && adopt_head.is_none()
             && !create_head
             && creates.is_empty()
     }

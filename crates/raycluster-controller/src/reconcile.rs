@@ -17,6 +17,7 @@ use crate::plan::{Blocked, Rules, ours, plan};
 use crate::prerequisites::Prerequisites;
 use crate::status::{self, Facts};
 use crate::story::Story;
+use crate::unsupported::{self, Unsupported};
 
 /// Statuses that only count are written at most this often for a cluster.
 const PROGRESS: SignedDuration = SignedDuration::from_secs(1);
@@ -33,9 +34,9 @@ impl Reconcile for RayClusterController {
         };
         let object = match &entry.object {
             Guarded::Readable(object) => object,
-            Guarded::Unreadable(_, reason) => {
-                self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", reason);
-                return Ok(Pass::skipped());
+            Guarded::Unreadable(metadata, why) => {
+                self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", why);
+                return self.let_go(metadata).await;
             }
         };
         if !ours(object) {
@@ -46,8 +47,50 @@ impl Reconcile for RayClusterController {
             return self.end(key, object).await;
         }
         match validate::cluster(object, &self.gates) {
-            Ok(cluster) => self.pass(key, object, &cluster).await,
-            Err(violations) => self.refuse(object, &violations).await,
+            Ok(cluster) => match unsupported::field(cluster.spec) {
+                None => self.pass(key, object, &cluster).await,
+                Some(field) => self.refuse(object, &Refusal::from(field)).await,
+            },
+            Err(violations) => self.refuse(object, &Refusal::from(violations)).await,
+        }
+    }
+}
+
+/// Why a cluster is not reconciled, for its event and its condition.
+struct Refusal {
+    reason: &'static str,
+    part: &'static str,
+    /// For the event, as KubeRay says it.
+    message: String,
+    /// For the condition: every field with what is wrong and what is allowed.
+    fields: String,
+}
+
+impl From<Violations> for Refusal {
+    fn from(violations: Violations) -> Self {
+        let (reason, part) = match violations.group() {
+            Group::Metadata => ("InvalidRayClusterMetadata", "metadata"),
+            Group::Spec => ("InvalidRayClusterSpec", "spec"),
+            Group::Status => ("InvalidRayClusterStatus", "status"),
+        };
+        let fields: Vec<_> = violations.all().iter().map(ToString::to_string).collect();
+        Self {
+            reason,
+            part,
+            message: violations.message(),
+            fields: fields.join("; "),
+        }
+    }
+}
+
+impl From<Unsupported> for Refusal {
+    fn from(Unsupported { path, message }: Unsupported) -> Self {
+        let message = format!("{path}: {message}");
+        Self {
+            reason: "InvalidRayClusterSpec",
+            part: "spec",
+            fields: message.clone(),
+            message,
         }
     }
 }
@@ -82,10 +125,7 @@ impl RayClusterController {
             .or_else(|| exposed.err());
         match (failed, blocked) {
             (Some(error), _) => Err(error),
-            (None, Some(blocked @ Blocked::HeadNotRestarted)) => {
-                tracing::debug!(%blocked, "waiting");
-                Ok(Pass::waiting(self.requeue()))
-            }
+            (None, Some(Blocked::HeadNotRestarted)) => Ok(Pass::waiting(self.requeue())),
             (None, Some(blocked)) => Err(Error::Blocked(blocked)),
             (None, None) => Ok(Pass::completed(later.or_else(|| self.requeue()))),
         }
@@ -122,6 +162,9 @@ impl RayClusterController {
         };
         let plan = plan(cluster, object.status.as_ref(), &observed, rules);
         let blocked = plan.blocked.clone();
+        if let Some(blocked) = &blocked {
+            story.blocked(blocked);
+        }
         if plan.is_empty() {
             return (Applied::default(), blocked);
         }
@@ -156,22 +199,18 @@ impl RayClusterController {
     }
 
     /// The spec breaks a rule: what runs is left alone, and the user is told what to mend.
-    async fn refuse(&self, object: &RayCluster, violations: &Violations) -> Result<Pass, Error> {
-        let (reason, part) = match violations.group() {
-            Group::Metadata => ("InvalidRayClusterMetadata", "metadata"),
-            Group::Spec => ("InvalidRayClusterSpec", "spec"),
-            Group::Status => ("InvalidRayClusterStatus", "status"),
-        };
-        let note = format!(
-            "The RayCluster {part} is invalid {}: {}",
-            ObjectKey::of(object),
-            violations.message()
-        );
+    async fn refuse(&self, object: &RayCluster, refusal: &Refusal) -> Result<Pass, Error> {
+        let Refusal {
+            reason,
+            part,
+            message,
+            fields,
+        } = refusal;
+        let note = format!("The RayCluster {part} is invalid {}: {message}", ObjectKey::of(object));
         Story::new(&self.recorder, object).invalid(reason, note);
         if self.gates.enabled(Gate::RayClusterStatusConditions) {
-            let paths: Vec<_> = violations.all().iter().map(ToString::to_string).collect();
             let now = self.clock.now();
-            let status = status::invalid(object.status.as_ref(), reason, &paths.join("; "), now);
+            let status = status::invalid(object.status.as_ref(), reason, fields, now);
             self.write_status(object, status, now).await?;
         }
         Ok(Pass::waiting(None))

@@ -12,7 +12,7 @@ use ray_runtime::pod::{NodeType, RayPod, Trouble};
 use crate::build::fault_tolerance::storage_namespace;
 use crate::deletion::Release;
 use crate::error::Error;
-use crate::plan::{DeleteAll, WhyDelete};
+use crate::plan::{Blocked, DeleteAll, WhyDelete};
 
 /// Tells of one cluster.
 #[derive(Clone, Copy)]
@@ -39,6 +39,27 @@ impl<'a> Story<'a> {
     /// The object breaks a rule.
     pub fn invalid(&self, reason: &'static str, note: String) {
         self.warn(reason, VALIDATE, note);
+    }
+
+    /// Something is in the way that only a person can remove.
+    pub fn blocked(&self, blocked: &Blocked) {
+        let reason = match blocked {
+            Blocked::ManyHeads(_) => "TooManyHeadPods",
+            Blocked::ManyHeadServices(_) => "TooManyHeadServices",
+            Blocked::HeadNotRestarted => "HeadPodNotRestarted",
+        };
+        self.warn(reason, VALIDATE, blocked.to_string());
+    }
+
+    /// A head of another version is compared with the spec from now on.
+    pub fn adopted_head(&self, pod: &RayPod) {
+        let version = pod.kuberay_version.as_deref().unwrap_or_default();
+        let note = format!(
+            "Head Pod {} was made by {version}: the hash of the spec was written to it anew and no Pod was recreated; spec \
+             changes from now on are rolled out",
+            self.path(pod.name())
+        );
+        self.tell("AdoptedHeadPod", UPDATE, note);
     }
 
     /// The user's ServiceAccount does not exist.

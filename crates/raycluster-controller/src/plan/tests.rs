@@ -139,6 +139,12 @@ impl World {
             self.pods
                 .retain(|pod| pod["metadata"]["labels"]["ray.io/group"] != *group);
         }
+        if let Some(head) = &plan.adopt_head {
+            let hash = self.spec_hash;
+            let annotations = &mut self.pod(head.name())["metadata"]["annotations"];
+            annotations[annotations::UPGRADE_STRATEGY_RECREATE_HASH] = json!(hash);
+            annotations[annotations::KUBERAY_VERSION] = json!(KUBERAY_VERSION);
+        }
         if plan.create_head {
             self.add("head", "headgroup", None, None);
         }
@@ -325,7 +331,21 @@ fn recreate_compares_with_a_head_of_the_same_version_only() {
     assert_eq!(world.plan().delete_all, Some(DeleteAll::Recreate));
     let annotations = &mut world.pod("head1")["metadata"]["annotations"];
     annotations[annotations::KUBERAY_VERSION] = json!("v1.6.0");
+    let plan = world.plan();
+    assert_eq!(plan.adopt_head.as_ref().map(|head| head.name()), Some("head1"));
+    assert_eq!(
+        (plan.delete_all, plan.deletes.len()),
+        (None, 0),
+        "its hash may differ for other reasons"
+    );
+    world.carry_out(&plan);
     assert!(world.plan().is_empty());
+    world.spec_hash = "changed again";
+    assert_eq!(
+        world.plan().delete_all,
+        Some(DeleteAll::Recreate),
+        "from now on it counts"
+    );
     annotations_of(&mut world)[annotations::KUBERAY_VERSION] = json!("");
     assert_eq!(world.plan().delete_all, Some(DeleteAll::Recreate));
     annotations_of(&mut world)[annotations::UPGRADE_STRATEGY_RECREATE_HASH] = json!("");
