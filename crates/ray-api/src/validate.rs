@@ -100,6 +100,25 @@ impl Violations {
         }
         text
     }
+
+    /// For people: KubeRay's text, then the field that it is about, then the other broken rules with theirs.
+    #[must_use]
+    pub fn explanation(&self) -> String {
+        let told = 1 + self
+            .0
+            .iter()
+            .skip(1)
+            .take_while(|violation| violation.joint.is_some())
+            .count();
+        let (first, others) = self.0.split_at(told.min(self.0.len()));
+        let mut paths: Vec<_> = first.iter().map(|violation| violation.path.as_str()).collect();
+        paths.dedup();
+        let mut text = format!("{} (at {})", self.message(), paths.join(", "));
+        for violation in others {
+            text.push_str(&format!("; also {violation}"));
+        }
+        text
+    }
 }
 
 impl fmt::Display for Violations {

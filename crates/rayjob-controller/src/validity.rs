@@ -42,7 +42,7 @@ pub fn managed_elsewhere(job: &RayJob) -> bool {
 pub fn check(job: &RayJob, rules: &Rules) -> Result<(), Invalid> {
     validate::job(job, &rules.gates).map_err(|violations| Invalid {
         group: violations.group(),
-        message: violations.message(),
+        message: violations.explanation(),
     })?;
     runs(job)?;
     submitter(job)
@@ -54,14 +54,14 @@ fn runs(job: &RayJob) -> Result<(), Invalid> {
         SubmissionMode::K8sJob => {}
         mode @ (SubmissionMode::Http | SubmissionMode::Interactive | SubmissionMode::Sidecar) => {
             return Err(spec(format!(
-                "submissionMode {mode} is not run by this version yet; K8sJobMode is"
+                "spec.submissionMode {mode} is not run by this version yet; K8sJobMode is"
             )));
         }
-        SubmissionMode::Unknown(mode) => return Err(spec(format!("submissionMode {mode:?} does not exist"))),
+        SubmissionMode::Unknown(mode) => return Err(spec(format!("spec.submissionMode {mode:?} does not exist"))),
     }
     if job.spec.deletion_strategy.is_some() {
         return Err(spec(
-            "deletionStrategy is not carried out by this version yet; shutdownAfterJobFinishes and \
+            "spec.deletionStrategy is not carried out by this version yet; shutdownAfterJobFinishes and \
              ttlSecondsAfterFinished are",
         ));
     }
@@ -77,13 +77,13 @@ fn submitter(job: &RayJob) -> Result<(), Invalid> {
     let pod = template.spec.as_ref();
     if pod.is_none_or(|pod| pod.containers.is_empty()) {
         return Err(spec(
-            "submitterPodTemplate.spec.containers must have at least one container",
+            "spec.submitterPodTemplate.spec.containers must have at least one container",
         ));
     }
     let policy = pod.and_then(|pod| pod.restart_policy.as_deref()).unwrap_or_default();
     if !matches!(policy, "Never" | "OnFailure") {
         return Err(spec(format!(
-            "submitterPodTemplate.spec.restartPolicy is {policy:?}; a Kubernetes Job allows Never and OnFailure"
+            "spec.submitterPodTemplate.spec.restartPolicy is {policy:?}; a Kubernetes Job allows Never and OnFailure"
         )));
     }
     Ok(())

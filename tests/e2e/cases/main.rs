@@ -32,7 +32,7 @@ macro_rules! case {
 
 fn main() -> ExitCode {
     e2e_tests::runner::run(vec![
-        case!(sample::sample_as_it_is, Short, clusters: 1),
+        case!(sample::sample_as_it_is, Short, clusters: 2),
         case!(ending::shut_down_after_its_end, Short, clusters: 1),
         case!(ending::program_fails, Long, clusters: 1),
         case!(ending::program_fails_twice, Short, clusters: 1),

@@ -176,3 +176,13 @@ fn paths(kind: &str, gates: &str, patch: &str) -> Vec<String> {
         .map(|violation| violation.path.clone())
         .collect()
 }
+
+#[test]
+fn an_explanation_names_every_field() {
+    let violations = check("RayJob", "", "spec: {activeDeadlineSeconds: 0, backoffLimit: -1}").unwrap_err();
+    assert_eq!(
+        violations.explanation(),
+        "The RayJob spec is invalid: activeDeadlineSeconds must be a positive integer (at spec.activeDeadlineSeconds); \
+         also spec.backoffLimit: The RayJob spec is invalid: backoffLimit must be a positive integer"
+    );
+}
