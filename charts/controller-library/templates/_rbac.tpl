@@ -51,7 +51,7 @@ metadata:
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ . }}]
-  verbs: [get, patch, update]
+  verbs: [get, update]
 {{- end -}}
 
 {{- /* Arguments: kind, name, namespace (for a Role), labels, rules. */ -}}

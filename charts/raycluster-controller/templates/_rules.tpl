@@ -5,7 +5,7 @@
   verbs: [get, list, patch, update, watch]
 - apiGroups: [ray.io]
   resources: [rayclusters/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # Owner references with blockOwnerDeletion, where OwnerReferencesPermissionEnforcement is on.
 - apiGroups: [ray.io]
   resources: [rayclusters/finalizers]

@@ -2,17 +2,17 @@
 {{- define "rayjob-controller.rules" -}}
 - apiGroups: [ray.io]
   resources: [rayjobs]
-  verbs: [delete, get, list, patch, update, watch]
+  verbs: [delete, list, patch, watch]
 - apiGroups: [ray.io]
   resources: [rayjobs/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # Owner references with blockOwnerDeletion, where OwnerReferencesPermissionEnforcement is on.
 - apiGroups: [ray.io]
   resources: [rayjobs/finalizers]
   verbs: [update]
 - apiGroups: [ray.io]
   resources: [rayclusters]
-  verbs: [create, delete, get, list, patch, watch]
+  verbs: [create, delete, get, list, watch]
 # The submitter.
 - apiGroups: [batch]
   resources: [jobs]
@@ -20,11 +20,7 @@
 # The head Service that jobs are submitted through.
 - apiGroups: [""]
   resources: [services]
-  verbs: [create, get, list, patch, update, watch]
-# The submitter container of a head pod, in SidecarMode.
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [create, get, list, patch, watch]
 # The token of a cluster with `authOptions.mode: token`. Read by name, never listed.
 - apiGroups: [""]
   resources: [secrets]

@@ -4,7 +4,7 @@ mod attempts;
 mod calls;
 mod crash;
 mod dashboard;
-mod deletion;
+pub mod deletion;
 mod expiry;
 mod life;
 mod names_taken;
@@ -33,7 +33,7 @@ pub struct Stage {
     pub ray: Dashboard,
     pub controller: Controller,
     pub account: Account,
-    _clusters: Controller,
+    pub clusters: Controller,
 }
 
 impl Stage {
@@ -49,7 +49,7 @@ impl Stage {
         Self {
             ray: Dashboard::behind_the_heads_of(&place).await,
             controller: Controller::start(&place, &account).acts().await,
-            _clusters: place.controller(RAY_CLUSTER).await,
+            clusters: place.controller(RAY_CLUSTER).await,
             account,
             place,
         }

@@ -92,7 +92,7 @@ async fn what_is_as_wanted_takes_no_call() {
         ray,
         controller,
         account,
-        _clusters,
+        clusters,
     } = stage;
     let since = Timestamp::now();
     let (status, _) = controller.terminate().await;
@@ -115,7 +115,7 @@ async fn what_is_as_wanted_takes_no_call() {
         ray,
         controller,
         account,
-        _clusters,
+        clusters,
     };
     stage.end().await;
 }

@@ -23,7 +23,7 @@ async fn killed_at_any_moment_it_makes_one_cluster_and_submits_once() {
         ray,
         account,
         controller,
-        _clusters: clusters,
+        clusters,
     } = stage;
     let since = Timestamp::now();
     let names: Vec<_> = (0..JOBS).map(|number| format!("j{number}")).collect();
