@@ -12,6 +12,8 @@ pub const SUSPENDING: &str = "RayClusterSuspending";
 pub const SUSPENDED: &str = "RayClusterSuspended";
 /// Pods cannot start, or start again and again; gone when none is left. Not a condition of KubeRay's.
 pub const PODS_HELD_BACK: &str = "PodsHeldBack";
+/// Workers that the autoscaler wants deleted stay for now; gone when none does. Not a condition of KubeRay's.
+pub const WORKER_DELETION_HELD_BACK: &str = "WorkerDeletionHeldBack";
 /// The spec breaks a rule; what runs is left as it is. Not a condition of KubeRay's.
 pub const SPEC_INVALID: &str = "SpecInvalid";
 

@@ -17,6 +17,9 @@ pub struct Switches {
     pub redis_cleanup: bool,
     /// `ENABLE_RANDOM_POD_DELETE`: scale down although the autoscaler runs. Off unless `true`.
     pub random_pod_delete: bool,
+    /// `AUTOSCALER_MAX_DELETION_PERCENT`, not one of KubeRay's: share of a group's ready replicas that goes in a minute at
+    /// the autoscaler's request. 1 to 100; unset: all at once.
+    pub autoscaler_max_deletion_percent: Option<u8>,
     /// `ENABLE_PROBES_INJECTION`: probes of the Ray container. On unless `false`.
     pub probes: bool,
     /// `ENABLE_INIT_CONTAINER_INJECTION`: `wait-gcs-ready` in workers. On unless `false`.
@@ -53,6 +56,9 @@ impl Switches {
                 .map(Duration::from_secs),
             redis_cleanup: !is("ENABLE_GCS_FT_REDIS_CLEANUP", "false"),
             random_pod_delete: is("ENABLE_RANDOM_POD_DELETE", "true"),
+            autoscaler_max_deletion_percent: integer("AUTOSCALER_MAX_DELETION_PERCENT")
+                .and_then(|percent| u8::try_from(percent).ok())
+                .filter(|percent| (1..=100).contains(percent)),
             probes: !is("ENABLE_PROBES_INJECTION", "false"),
             init_container: !is("ENABLE_INIT_CONTAINER_INJECTION", "false"),
             ingress_on_openshift: is("USE_INGRESS_ON_OPENSHIFT", "true"),
@@ -93,6 +99,7 @@ mod tests {
             "RAYCLUSTER_DEFAULT_REQUEUE_SECONDS_ENV" => Some("soon".into()),
             "CLUSTER_DOMAIN" => Some(String::new()),
             "ENABLE_PROBES_INJECTION" => Some("no".into()),
+            "AUTOSCALER_MAX_DELETION_PERCENT" => Some("101".into()),
             _ => None,
         });
         assert_eq!(wrong, Switches::default());
@@ -106,11 +113,13 @@ mod tests {
             "ENABLE_PROBES_INJECTION" => Some("False".into()),
             "RAYCLUSTER_DEFAULT_REQUEUE_SECONDS_ENV" => Some("0".into()),
             "RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS" => Some("120".into()),
+            "AUTOSCALER_MAX_DELETION_PERCENT" => Some("20".into()),
             _ => None,
         });
         assert_eq!(set.bash(), ["/bin/bash", "-cl", "--"]);
         assert!(!set.probes);
         assert_eq!(set.cluster_requeue, None);
         assert_eq!(set.job_status_check_timeout_seconds, 120);
+        assert_eq!(set.autoscaler_max_deletion_percent, Some(20));
     }
 }

@@ -21,6 +21,7 @@ mod platform;
 mod prerequisites;
 mod reconcile;
 mod replicas;
+mod restraint;
 mod status;
 mod storage;
 mod story;
@@ -59,6 +60,7 @@ use crate::error::Error;
 use crate::exposure::Exposures;
 use crate::observe::Children;
 use crate::platform::Platform;
+use crate::restraint::Ledger;
 
 /// Name of the controller: of its lease, its events and its user agent.
 pub const NAME: &str = "raycluster-controller";
@@ -78,6 +80,7 @@ pub struct RayClusterController {
     applier: Applier,
     exposures: Exposures,
     platform: Platform,
+    ledger: Ledger,
 }
 
 /// Sets up the controller: its watches and its passes.
@@ -150,6 +153,7 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
         },
         exposures: Exposures::default(),
         platform: Platform::default(),
+        ledger: Ledger::default(),
     };
     Ok(Started {
         background,

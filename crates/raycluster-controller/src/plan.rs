@@ -4,10 +4,12 @@
 //! next one is empty. It must not look at a clock, choose names, or call anything.
 //!
 //! Traps: pods that are being deleted count as present, so that a replacement never runs beside its predecessor. While
-//! the autoscaler is on, surplus workers are its business: they go by name (`workersToDelete`) and not by number.
+//! the autoscaler is on, surplus workers are its business: they go by name (`workersToDelete`) and not by number. How many
+//! at once is bounded where the user wants that ([`restraint`](crate::restraint)).
 
 mod groups;
 mod multi_host;
+mod requests;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use ray_runtime::pod::{Phase, RayPod};
 
 use crate::build;
 use crate::observe::Observed;
+use crate::restraint::{HeldBack, Spent};
 use crate::suspension::{PodsMay, Suspension, pods_may};
 
 /// What to do.
@@ -41,6 +44,10 @@ pub struct Plan {
     pub create_head: bool,
     /// Workers to create.
     pub creates: Vec<ReplicaCreate>,
+    /// Ready replicas among the deletes that the autoscaler asked for, where these are bounded.
+    pub spent: Spent,
+    /// What the autoscaler asked for and stays for now.
+    pub held_back: Vec<HeldBack>,
     /// Why something that is wanted is not planned.
     pub blocked: Option<Blocked>,
 }
@@ -137,6 +144,8 @@ pub struct Rules<'a> {
     pub gates: &'a FeatureGates,
     /// Hash of the spec.
     pub spec_hash: &'a str,
+    /// What went in the last minute at the autoscaler's request.
+    pub spent: &'a Spent,
 }
 
 /// Makes the plan.
@@ -297,6 +306,8 @@ impl Plan {
             adopt_head,
             create_head,
             creates,
+            spent: _,
+            held_back: _,
             blocked: _,
         } = self;
         services.is_empty()

@@ -15,6 +15,7 @@ use crate::apply::{Applied, Target};
 use crate::error::Error;
 use crate::plan::{Blocked, Rules, ours, plan};
 use crate::prerequisites::Prerequisites;
+use crate::restraint::HeldBack;
 use crate::status::{self, Facts};
 use crate::story::Story;
 use crate::unsupported::{self, Unsupported};
@@ -30,6 +31,7 @@ impl Reconcile for RayClusterController {
             self.applier.unsettled.forget(key);
             self.applier.ensured.forget(key);
             self.exposures.forget(key);
+            self.ledger.forget(key);
             return Ok(Pass::skipped());
         };
         let object = match &entry.object {
@@ -54,6 +56,14 @@ impl Reconcile for RayClusterController {
             Err(violations) => self.refuse(object, &Refusal::from(violations)).await,
         }
     }
+}
+
+/// What a pass did, and what it left.
+#[derive(Default)]
+struct Acted {
+    applied: Applied,
+    blocked: Option<Blocked>,
+    held_back: Vec<HeldBack>,
 }
 
 /// Why a cluster is not reconciled, for its event and its condition.
@@ -106,19 +116,24 @@ impl RayClusterController {
             return Ok(Pass::completed(Some(Duration::ZERO)));
         }
         self.applier.settle(key).await?;
-        let (applied, blocked) = match self.prepare(key, cluster, story).await {
+        let acted = match self.prepare(key, cluster, story).await {
             Ok(()) => self.act(key, object, cluster, story).await,
-            Err(error) => (
-                Applied {
+            Err(error) => Acted {
+                applied: Applied {
                     error: Some(error),
                     ..Applied::default()
                 },
-                None,
-            ),
+                ..Acted::default()
+            },
         };
-        let later = self.say(key, object, cluster, &applied, blocked.is_some()).await?;
+        let later = self.say(key, object, cluster, &acted).await?;
         // No part of the status: who cannot be reached from outside runs all the same.
         let exposed = self.expose(key, cluster, story).await;
+        let Acted {
+            applied,
+            blocked,
+            held_back,
+        } = acted;
         let failed = applied
             .error
             .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error))
@@ -127,7 +142,14 @@ impl RayClusterController {
             (Some(error), _) => Err(error),
             (None, Some(Blocked::HeadNotRestarted)) => Ok(Pass::waiting(self.requeue())),
             (None, Some(blocked)) => Err(Error::Blocked(blocked)),
-            (None, None) => Ok(Pass::completed(later.or_else(|| self.requeue()))),
+            (None, None) => {
+                let frees = self
+                    .ledger
+                    .frees(key, self.clock.now())
+                    .filter(|_| !held_back.is_empty());
+                let soon = [later, frees].into_iter().flatten().min();
+                Ok(Pass::completed(soon.or_else(|| self.requeue())))
+            }
         }
     }
 
@@ -146,35 +168,38 @@ impl RayClusterController {
     }
 
     /// Plans and carries out the plan.
-    async fn act(
-        &self,
-        key: &ObjectKey,
-        object: &RayCluster,
-        cluster: &ValidCluster<'_>,
-        story: Story<'_>,
-    ) -> (Applied, Option<Blocked>) {
+    async fn act(&self, key: &ObjectKey, object: &RayCluster, cluster: &ValidCluster<'_>, story: Story<'_>) -> Acted {
         let observed = self.applier.children.of(key);
         let spec_hash = spec_hash(cluster, observed.heads().is_empty());
+        let now = self.clock.now();
+        let spent = self.ledger.spent(key, now);
         let rules = Rules {
             switches: &self.switches,
             gates: &self.gates,
             spec_hash: &spec_hash,
+            spent: &spent,
         };
-        let plan = plan(cluster, object.status.as_ref(), &observed, rules);
-        let blocked = plan.blocked.clone();
-        if let Some(blocked) = &blocked {
-            story.blocked(blocked);
-        }
+        let mut plan = plan(cluster, object.status.as_ref(), &observed, rules);
+        let mut acted = Acted {
+            applied: Applied::default(),
+            blocked: plan.blocked.take(),
+            held_back: std::mem::take(&mut plan.held_back),
+        };
+        acted.blocked.iter().for_each(|blocked| story.blocked(blocked));
+        acted.held_back.iter().for_each(|held_back| story.held_back(held_back));
         if plan.is_empty() {
-            return (Applied::default(), blocked);
+            return acted;
         }
+        // Before the deletes: one whose answer is lost counts, too.
+        self.ledger.note(key, std::mem::take(&mut plan.spent), now);
         let target = Target {
             cluster,
             context: self.context(),
             spec_hash: &spec_hash,
             story,
         };
-        (self.applier.apply(&target, plan).await, blocked)
+        acted.applied = self.applier.apply(&target, plan).await;
+        acted
     }
 
     /// Computes the status and writes it. Returns the delay when it is put off.
@@ -183,12 +208,16 @@ impl RayClusterController {
         key: &ObjectKey,
         object: &RayCluster,
         cluster: &ValidCluster<'_>,
-        applied: &Applied,
-        blocked: bool,
+        Acted {
+            applied,
+            blocked,
+            held_back,
+        }: &Acted,
     ) -> Result<Option<Duration>, Error> {
         let observed = self.applier.children.of(key);
         let mut facts = Facts::of(cluster, object.status.as_ref(), &observed);
-        facts.failed = applied.error.is_some() || !applied.pod_failures.is_empty() || blocked;
+        facts.failed = applied.error.is_some() || !applied.pod_failures.is_empty() || blocked.is_some();
+        facts.held_back = held_back;
         facts.replica_failure = applied
             .pod_failures
             .first()

@@ -22,6 +22,7 @@ use ray_runtime::service::WatchedService;
 
 use crate::observe::Observed;
 use crate::replicas::{desired_pods, max_pods, min_pods};
+use crate::restraint::HeldBack;
 
 /// What a status is computed from.
 pub struct Facts<'a> {
@@ -39,6 +40,8 @@ pub struct Facts<'a> {
     pub head_service: Option<Arc<WatchedService>>,
     /// A pod that could not be created or deleted: reason and message.
     pub replica_failure: Option<(&'static str, String)>,
+    /// What the autoscaler wants deleted and stays for now.
+    pub held_back: &'a [HeldBack],
     /// Whether this pass failed, with a pod or otherwise.
     pub failed: bool,
 }
@@ -55,6 +58,7 @@ impl<'a> Facts<'a> {
             head: observed.heads().first().copied().cloned(),
             head_service: observed.head_services.first().cloned(),
             replica_failure: None,
+            held_back: &[],
             failed: false,
         }
     }

@@ -13,6 +13,7 @@ use crate::build::fault_tolerance::storage_namespace;
 use crate::deletion::Release;
 use crate::error::Error;
 use crate::plan::{Blocked, DeleteAll, WhyDelete};
+use crate::restraint::HeldBack;
 
 /// Tells of one cluster.
 #[derive(Clone, Copy)]
@@ -39,6 +40,13 @@ impl<'a> Story<'a> {
     /// The object breaks a rule.
     pub fn invalid(&self, reason: &'static str, note: String) {
         self.warn(reason, VALIDATE, note);
+    }
+
+    /// Workers that the autoscaler wants deleted stay for now.
+    pub fn held_back(&self, held_back: &HeldBack) {
+        let note = held_back.to_string();
+        tracing::warn!(note, "workers are not deleted");
+        self.warn("WorkerDeletionHeldBack", DELETE, note);
     }
 
     /// Something is in the way that only a person can remove.

@@ -7,41 +7,55 @@ use ray_api::gates::Gate;
 use ray_api::validate::{ValidCluster, ValidWorkerGroup};
 use ray_runtime::pod::{NodeType, RayPod};
 
+use super::requests::{self, Requests};
 use super::{Plan, PodDelete, ReplicaCreate, Rules, WhyDelete, multi_host, unhealthy};
 use crate::observe::Observed;
 use crate::replicas::desired_pods;
+use crate::restraint::Restraint;
+
+/// What the plan of every group rests on.
+#[derive(Clone, Copy)]
+pub(super) struct Situation<'a> {
+    pub(super) observed: &'a Observed,
+    pub(super) rules: Rules<'a>,
+    /// What bounds deletions at the autoscaler's request.
+    pub(super) restraint: Option<Restraint<'a>>,
+    /// Whether surplus pods go by number: with the autoscaler on they go by name, unless a switch says otherwise.
+    pub(super) scales_down: bool,
+}
+
+/// A worker group and its index in the spec.
+#[derive(Clone, Copy)]
+pub(super) struct Group<'a> {
+    pub(super) index: usize,
+    pub(super) group: ValidWorkerGroup<'a>,
+}
 
 /// Plans every group of the spec. Pods of groups that the spec does not name any more are left alone.
 pub(super) fn plan(plan: &mut Plan, cluster: &ValidCluster<'_>, observed: &Observed, rules: Rules<'_>) {
+    let situation = Situation {
+        observed,
+        rules,
+        restraint: requests::restraint(cluster, observed, rules),
+        scales_down: !cluster.spec.autoscaling() || rules.switches.random_pod_delete,
+    };
     for (index, group) in cluster.groups.iter().enumerate() {
         let name = &group.spec.group_name;
         let pods: Vec<_> = observed.group(name).cloned().collect();
-        if group.spec.suspended() {
+        let group = Group { index, group: *group };
+        if group.group.spec.suspended() {
             if pods.iter().any(|pod| !pod.terminating) {
                 plan.delete_groups.push(name.clone());
             }
-        } else if group.spec.hosts() > 1 && rules.gates.enabled(Gate::RayMultiHostIndexing) {
-            multi_host::plan(plan, cluster, index, *group, &pods, rules);
+        } else if group.group.spec.hosts() > 1 && rules.gates.enabled(Gate::RayMultiHostIndexing) {
+            multi_host::plan(plan, situation, group, &pods);
         } else {
-            single_host(plan, cluster, index, *group, &pods, observed, rules);
+            single_host(plan, situation, group, &pods);
         }
     }
 }
 
-/// Whether surplus pods go by number: with the autoscaler on they go by name, unless a switch says otherwise.
-pub(super) fn scales_down(cluster: &ValidCluster<'_>, rules: Rules<'_>) -> bool {
-    !cluster.spec.autoscaling() || rules.switches.random_pod_delete
-}
-
-fn single_host(
-    plan: &mut Plan,
-    cluster: &ValidCluster<'_>,
-    index: usize,
-    group: ValidWorkerGroup<'_>,
-    pods: &[Arc<RayPod>],
-    observed: &Observed,
-    rules: Rules<'_>,
-) {
+fn single_host(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, pods: &[Arc<RayPod>]) {
     let ended: Vec<_> = pods.iter().filter(|pod| unhealthy(pod)).collect();
     if !ended.is_empty() {
         // Their replacements come when they are gone.
@@ -52,33 +66,49 @@ fn single_host(
         }));
         return;
     }
-    let named: BTreeSet<&str> = group.spec.workers_to_delete().iter().map(String::as_str).collect();
-    let is_named = |pod: &RayPod| pod.node_type == NodeType::Worker && named.contains(pod.name());
-    let requested = observed
-        .pods
-        .iter()
-        .filter(|pod| is_named(pod) && !pod.terminating)
-        .cloned();
-    plan.deletes.extend(requested.map(|pod| PodDelete {
+    let requested = requested(plan, situation, group, pods);
+    let going: BTreeSet<_> = requested.iter().map(|pod| pod.name().to_owned()).collect();
+    plan.deletes.extend(requested.into_iter().map(|pod| PodDelete {
         pod,
         why: WhyDelete::AutoscalerRequest,
     }));
+    let running: Vec<_> = pods.iter().filter(|pod| !going.contains(pod.name())).cloned().collect();
+    scale(plan, situation, group, running);
+}
 
-    let mut running: Vec<_> = pods
-        .iter()
-        .filter(|pod| pod.terminating || !is_named(pod))
-        .cloned()
-        .collect();
-    let wanted = usize::try_from(desired_pods(group.spec)).unwrap_or(0);
+/// Pods that the autoscaler names and that go now. It may name workers of any group of the cluster.
+fn requested(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, pods: &[Arc<RayPod>]) -> Vec<Arc<RayPod>> {
+    let spec = group.group.spec;
+    let named: BTreeSet<&str> = spec.workers_to_delete().iter().map(String::as_str).collect();
+    let is_named = |pod: &&Arc<RayPod>| pod.node_type == NodeType::Worker && named.contains(pod.name());
+    let all = situation.observed.pods.iter();
+    let requests = Requests {
+        group: &spec.group_name,
+        ready: pods
+            .iter()
+            .filter(|pod| pod.running_and_ready() && !pod.terminating)
+            .count(),
+        named: all
+            .filter(|pod| is_named(pod) && !pod.terminating)
+            .map(|pod| vec![Arc::clone(pod)])
+            .collect(),
+    };
+    let decision = requests::decide(plan, situation.restraint, requests);
+    decision.now.into_iter().flatten().collect()
+}
+
+/// Creates what is missing of the pods that stay, or deletes what is too much.
+fn scale(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, mut running: Vec<Arc<RayPod>>) {
+    let wanted = usize::try_from(desired_pods(group.group.spec)).unwrap_or(0);
     if running.len() < wanted {
-        let indexed = rules.gates.enabled(Gate::RayMultiHostIndexing);
+        let indexed = situation.rules.gates.enabled(Gate::RayMultiHostIndexing);
         let mut used: BTreeSet<_> = running.iter().filter_map(|pod| pod.replica_index).collect();
         plan.creates.extend((running.len()..wanted).map(|_| ReplicaCreate {
-            group: index,
+            group: group.index,
             index: indexed.then(|| smallest_unused(&mut used)),
             hosts: None,
         }));
-    } else if running.len() > wanted && scales_down(cluster, rules) {
+    } else if running.len() > wanted && situation.scales_down && !plan.holds_back(group) {
         running.sort_by_key(|pod| {
             (
                 !pod.terminating,
@@ -92,6 +122,14 @@ fn single_host(
             pod,
             why: WhyDelete::ScaleDown,
         }));
+    }
+}
+
+impl Plan {
+    /// Whether workers of the group are held back: they must not go by number either.
+    pub(super) fn holds_back(&self, group: Group<'_>) -> bool {
+        let name = &group.group.spec.group_name;
+        self.held_back.iter().any(|held_back| held_back.group == *name)
     }
 }
 

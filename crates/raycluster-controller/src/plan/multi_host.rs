@@ -6,35 +6,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ray_api::validate::{ValidCluster, ValidWorkerGroup};
 use ray_runtime::pod::RayPod;
 
-use super::groups::{scales_down, smallest_unused};
-use super::{Plan, PodDelete, ReplicaCreate, Rules, WhyDelete, WhyReplica, unhealthy};
+use super::groups::{Group, Situation, smallest_unused};
+use super::requests::{self, Decision, Replica, Requests};
+use super::{Plan, PodDelete, ReplicaCreate, WhyDelete, WhyReplica, unhealthy};
 use crate::replicas::desired_replicas;
 
-type Replica = Vec<Arc<RayPod>>;
-
-pub(super) fn plan(
-    plan: &mut Plan,
-    cluster: &ValidCluster<'_>,
-    index: usize,
-    group: ValidWorkerGroup<'_>,
-    pods: &[Arc<RayPod>],
-    rules: Rules<'_>,
-) {
-    let hosts = group.spec.hosts();
+pub(super) fn plan(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, pods: &[Arc<RayPod>]) {
+    let spec = group.group.spec;
+    let hosts = spec.hosts();
     let mut replicas: BTreeMap<&str, Replica> = BTreeMap::new();
     for pod in pods {
         if let Some(name) = &pod.replica_name {
             replicas.entry(name).or_default().push(Arc::clone(pod));
         }
     }
-    let named: BTreeSet<&str> = group.spec.workers_to_delete().iter().map(String::as_str).collect();
-    let mut kept: Vec<Replica> = Vec::new();
+    let names: BTreeSet<&str> = spec.workers_to_delete().iter().map(String::as_str).collect();
+    let ready = replicas.values().filter(|replica| requests::is_ready(replica)).count();
+    let (mut kept, mut named) = (Vec::new(), Vec::new());
     let mut incomplete = false;
     for replica in replicas.into_values() {
-        match why_goes(&replica, hosts, &named) {
+        match why_goes(&replica, hosts, &names) {
+            Some(WhyReplica::AutoscalerRequest) => named.push(replica),
             Some(why) => {
                 incomplete |= why == WhyReplica::Incomplete;
                 delete(plan, &replica, why);
@@ -42,22 +36,31 @@ pub(super) fn plan(
             None => kept.push(replica),
         }
     }
+    let requests = Requests {
+        group: &spec.group_name,
+        ready,
+        named,
+    };
+    let Decision { now, later } = requests::decide(plan, situation.restraint, requests);
+    now.iter()
+        .for_each(|replica| delete(plan, replica, WhyReplica::AutoscalerRequest));
+    kept.extend(later);
     if incomplete {
         // What is left of them goes first: a replica must not wait for resources that another one's rest holds.
         return;
     }
-    let wanted = usize::try_from(desired_replicas(group.spec)).unwrap_or(0);
+    let wanted = usize::try_from(desired_replicas(spec)).unwrap_or(0);
     if kept.len() < wanted {
         let mut used: BTreeSet<_> = kept
             .iter()
             .filter_map(|replica| replica.first()?.replica_index)
             .collect();
         plan.creates.extend((kept.len()..wanted).map(|_| ReplicaCreate {
-            group: index,
+            group: group.index,
             index: Some(smallest_unused(&mut used)),
             hosts: Some(hosts),
         }));
-    } else if kept.len() > wanted && scales_down(cluster, rules) {
+    } else if kept.len() > wanted && situation.scales_down && !plan.holds_back(group) {
         kept.sort_by_key(|replica| {
             let ready = replica.iter().all(|pod| pod.running_and_ready());
             let index = replica.first().and_then(|pod| pod.replica_index);
@@ -70,12 +73,12 @@ pub(super) fn plan(
     }
 }
 
-fn why_goes(replica: &Replica, hosts: i32, named: &BTreeSet<&str>) -> Option<WhyReplica> {
+fn why_goes(replica: &Replica, hosts: i32, names: &BTreeSet<&str>) -> Option<WhyReplica> {
     if replica.len() < usize::try_from(hosts).unwrap_or(0) {
         Some(WhyReplica::Incomplete)
     } else if replica.iter().any(|pod| unhealthy(pod)) {
         Some(WhyReplica::Unhealthy)
-    } else if replica.iter().any(|pod| named.contains(pod.name())) {
+    } else if replica.iter().any(|pod| names.contains(pod.name())) {
         Some(WhyReplica::AutoscalerRequest)
     } else {
         None

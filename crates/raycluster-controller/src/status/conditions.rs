@@ -1,13 +1,14 @@
 //! The conditions of a RayCluster: one function each.
 //!
 //! Traps: `RayClusterProvisioned` freezes once it is true, until a suspension has completed. `ReplicaFailure` is removed
-//! and not set to false, and so is `PodsHeldBack`. A condition's transition time changes with its status alone. The API
+//! and not set to false, and so are the two that say that something is held back. A condition's transition time changes with its status alone. The API
 //! server refuses a whole status for one reason that is none, so Kubernetes' own are looked at before they are taken.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use ray_api::conditions::{
-    HEAD_POD_READY, PODS_HELD_BACK, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, reasons,
+    HEAD_POD_READY, PODS_HELD_BACK, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, WORKER_DELETION_HELD_BACK,
+    reasons,
 };
 use ray_runtime::pod::RayPod;
 
@@ -23,6 +24,7 @@ pub fn set_all(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestam
     provisioned(conditions, facts, suspension, now);
     suspend(conditions, facts, suspension, now);
     pods_held_back(conditions, facts, now);
+    worker_deletion_held_back(conditions, facts, now);
 }
 
 /// Sets one condition; its place in the list stays.
@@ -165,6 +167,17 @@ fn pods_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Times
             set(conditions, now, PODS_HELD_BACK, true, reason, &message);
         }
         None => conditions.retain(|condition| condition.type_ != PODS_HELD_BACK),
+    }
+}
+
+fn worker_deletion_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
+    match facts.held_back {
+        [first, ..] => {
+            let groups: Vec<_> = facts.held_back.iter().map(ToString::to_string).collect();
+            let (reason, message) = (first.why.reason(), groups.join(". "));
+            set(conditions, now, WORKER_DELETION_HELD_BACK, true, reason, &message);
+        }
+        [] => conditions.retain(|condition| condition.type_ != WORKER_DELETION_HELD_BACK),
     }
 }
 

@@ -16,6 +16,7 @@ struct Passes {
     pods: Vec<Value>,
     service: Option<Value>,
     failure: Option<(&'static str, String)>,
+    held_back: Vec<HeldBack>,
     failed: bool,
     time: Timestamp,
 }
@@ -42,6 +43,7 @@ impl Passes {
                 "ports": [{"name": "dashboard", "port": 8265, "targetPort": 8265}]}}),
             ),
             failure: None,
+            held_back: Vec::new(),
             failed: false,
             time: Timestamp::UNIX_EPOCH,
         }
@@ -64,6 +66,7 @@ impl Passes {
         };
         let mut facts = Facts::of(&valid, stored.as_ref(), &observed);
         facts.replica_failure.clone_from(&self.failure);
+        facts.held_back = &self.held_back;
         facts.failed = self.failed || self.failure.is_some();
         let status = status(&valid, &facts, &self.gates, self.time);
         self.cluster.status = Some(status.clone());
@@ -267,6 +270,23 @@ fn a_crash_loop_is_a_condition_with_its_exit_code_also_later() {
         crate::plan::condition(Some(&status), types::PODS_HELD_BACK).is_none(),
         "they go"
     );
+}
+
+#[test]
+fn what_is_held_back_from_the_autoscaler_is_a_condition() {
+    let mut passes = Passes::new();
+    passes.held_back = vec![HeldBack {
+        group: "g".to_owned(),
+        pods: vec!["w1".to_owned()],
+        ready: 1,
+        named: 1,
+        why: crate::restraint::WhyHeldBack::HeadNotReady,
+    }];
+    let status = passes.next();
+    assert!(is(&status, types::WORKER_DELETION_HELD_BACK, "True", "HeadPodNotReady"));
+    assert!(condition(&status, types::WORKER_DELETION_HELD_BACK).2.contains("w1"));
+    passes.held_back.clear();
+    assert!(crate::plan::condition(Some(&passes.next()), types::WORKER_DELETION_HELD_BACK).is_none());
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! What the autoscaler asks to have deleted, and what of it goes in this pass.
+
+use std::sync::Arc;
+
+use ray_api::validate::ValidCluster;
+use ray_runtime::pod::RayPod;
+
+use super::{Plan, Rules};
+use crate::observe::Observed;
+use crate::restraint::{HeldBack, Restraint};
+
+/// The pods of a replica.
+pub(super) type Replica = Vec<Arc<RayPod>>;
+
+/// What bounds the deletions; nothing without the switch, or where a person writes `workersToDelete`.
+pub(super) fn restraint<'a>(
+    cluster: &ValidCluster<'_>,
+    observed: &Observed,
+    rules: Rules<'a>,
+) -> Option<Restraint<'a>> {
+    let percent = rules.switches.autoscaler_max_deletion_percent?;
+    let heads = observed.heads();
+    cluster.spec.autoscaling().then(|| Restraint {
+        percent,
+        head_ready: heads.iter().any(|head| head.running_and_ready() && !head.terminating),
+        spent: rules.spent,
+    })
+}
+
+/// A group with what is asked of it.
+pub(super) struct Requests<'a> {
+    /// Its name.
+    pub(super) group: &'a str,
+    /// Its ready replicas.
+    pub(super) ready: usize,
+    /// Replicas that the autoscaler wants deleted.
+    pub(super) named: Vec<Replica>,
+}
+
+/// What comes of requests.
+pub(super) struct Decision {
+    /// Replicas that go now.
+    pub(super) now: Vec<Replica>,
+    /// Replicas that stay.
+    pub(super) later: Vec<Replica>,
+}
+
+/// Decides which replicas go now. The plan says which stay and why, and what was spent.
+pub(super) fn decide(plan: &mut Plan, restraint: Option<Restraint<'_>>, requests: Requests<'_>) -> Decision {
+    let Requests { group, ready, named } = requests;
+    let Some(restraint) = restraint else {
+        let later = Vec::new();
+        return Decision { now: named, later };
+    };
+    let (mut healthy, mut now): (Vec<_>, Vec<_>) = named.into_iter().partition(|replica| is_ready(replica));
+    let named = healthy.len();
+    let later = healthy.split_off(restraint.budget(group, ready).min(named));
+    if !healthy.is_empty() {
+        *plan.spent.entry(group.to_owned()).or_default() += healthy.len();
+    }
+    now.append(&mut healthy);
+    if !later.is_empty() {
+        plan.held_back.push(HeldBack {
+            group: group.to_owned(),
+            pods: later.iter().flatten().map(|pod| pod.name().to_owned()).collect(),
+            ready,
+            named,
+            why: restraint.why(),
+        });
+    }
+    Decision { now, later }
+}
+
+/// Whether a replica does its work.
+pub(super) fn is_ready(replica: &Replica) -> bool {
+    replica.iter().all(|pod| pod.running_and_ready() && !pod.terminating)
+}
