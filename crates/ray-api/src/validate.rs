@@ -113,11 +113,9 @@ impl Violations {
         let (first, others) = self.0.split_at(told.min(self.0.len()));
         let mut paths: Vec<_> = first.iter().map(|violation| violation.path.as_str()).collect();
         paths.dedup();
-        let mut text = format!("{} (at {})", self.message(), paths.join(", "));
-        for violation in others {
-            text.push_str(&format!("; also {violation}"));
-        }
-        text
+        let told = format!("{} (at {})", self.message(), paths.join(", "));
+        let others = others.iter().map(|violation| format!("; also {violation}"));
+        std::iter::once(told).chain(others).collect()
     }
 }
 
