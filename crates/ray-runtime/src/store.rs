@@ -131,7 +131,14 @@ impl<V: Cached> Store<V> {
     }
 
     /// Notes the answer of our own write: the object as it is now.
+    ///
+    /// Trap: when somebody else completes a delete while the API server carries out ours, its answer is the object as it
+    /// was before, without a version. The watch may have shown the end already, so nothing would ever take it away again.
     pub fn wrote(&self, value: V) {
+        if value.resource_version().is_empty() {
+            self.removed(&value);
+            return;
+        }
         let value = Arc::new(value);
         self.write(|inner| {
             let shown = inner.seen.get(value.key());
@@ -165,7 +172,12 @@ impl<V: Cached> Store<V> {
                 .get(value.key())
                 .is_none_or(|shown| shown.uid() != value.uid())
             {
-                inner.written.remove(value.key());
+                let same = |written: &Written<V>| written.uid == value.uid();
+                if inner.written.get(value.key()).is_some_and(same)
+                    && let Some(written) = inner.written.remove(value.key())
+                {
+                    inner.unindex_unless_seen(value.key(), written.owner.as_ref());
+                }
                 return;
             }
             // The watch will show a version after the last one; until then nothing is there.
@@ -454,6 +466,7 @@ mod tests {
         list(&store, [thing("head", "old", 5)]);
         store.wrote(thing("head", "new", 9));
         store.deleted(thing("head", "old", 8));
+        store.removed(&thing("head", "old", 5));
         assert_eq!(names(&store), ["head@9"]);
         store.applied(thing("head", "new", 9));
         assert_eq!(names(&store), ["head@9"]);
@@ -497,6 +510,24 @@ mod tests {
         assert_eq!(names(&store), Vec::<String>::new());
         store.wrote(thing("c", "3", 10));
         assert_eq!(names(&store), ["c@10"]);
+    }
+
+    #[test]
+    fn an_answer_without_a_version_is_about_an_object_that_is_gone() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 5), thing("b", "2", 6)]);
+        let last = |name: &str, uid: &str| Thing {
+            version: String::new(),
+            ..thing(name, uid, 0)
+        };
+        store.deleted(thing("a", "1", 9));
+        store.wrote(last("a", "1"));
+        assert_eq!(names(&store), ["b@6"], "the watch was quicker than the answer");
+        store.wrote(last("b", "2"));
+        assert_eq!(names(&store), Vec::<String>::new());
+        store.deleted(thing("b", "2", 10));
+        store.applied(thing("b", "3", 11));
+        assert_eq!(names(&store), ["b@11"]);
     }
 
     #[test]
