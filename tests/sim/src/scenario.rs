@@ -20,6 +20,7 @@ use crate::world::World;
 use crate::world::run::{self, Run};
 use crate::world::settings::Settings;
 use crate::world::witness::Witness;
+use fact::Fact;
 use scene::{Failure, Scene};
 
 /// A story with what it takes.
@@ -33,6 +34,8 @@ pub struct Scenario {
     pub needs_machines: bool,
     /// The story.
     pub story: fn(Scene) -> BoxFuture<'static, Result<(), Failure>>,
+    /// What holds when all has come to rest.
+    pub ends: fn() -> Vec<Fact>,
 }
 
 /// How a scenario is run.
@@ -62,16 +65,20 @@ impl Scenario {
                 world.watched_by(witness);
             }
             world.controllers().start_all()?;
-            let told = self.tell(&world).await;
-            anyhow::Ok(world.finish(told))
+            let told = self.tell(Scene::simulated(world.clone())).await;
+            anyhow::Ok(world.finish(told.map_err(|failure| failure.to_string())))
         });
         run?.with_context(|| format!("scenario {}", self.name))
     }
 
-    async fn tell(&self, world: &Arc<World>) -> Result<(), String> {
-        let scene = Scene::simulated(world.clone());
-        (self.story)(scene).await.map_err(|failure| failure.to_string())?;
-        world.settle(scene::LONG).await.map_err(|failure| failure.to_string())
+    /// Tells the story to its end.
+    pub async fn tell(&self, scene: Scene) -> Result<(), Failure> {
+        (self.story)(scene.clone()).await?;
+        scene.rest().await?;
+        for fact in (self.ends)() {
+            scene.holds(fact).await?;
+        }
+        Ok(())
     }
 
     /// The arguments of the command that repeats a run.

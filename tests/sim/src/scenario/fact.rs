@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::actors::json::{condition, deleting, is, label, text};
+use crate::actors::json::{condition, deleting, is, items, label, text};
 
 /// What a fact looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +139,25 @@ impl One {
         })
     }
 
+    /// A RayJob that is finished, one way or the other.
+    #[must_use]
+    pub fn ended(&self) -> Fact {
+        self.that("has ended", |job| {
+            let status = &job["status"];
+            let phase = text(&status["jobDeploymentStatus"]);
+            holds(matches!(phase, "Complete" | "Failed"), || brief(status))
+        })
+    }
+
+    /// A field of the status with that value.
+    #[must_use]
+    pub fn has(&self, field: &'static str, value: Value) -> Fact {
+        self.that(&format!("has {field} {value}"), move |object| {
+            let found = &object["status"][field];
+            holds(*found == value, || format!("it is {found}"))
+        })
+    }
+
     /// A RayCluster that is ready, with that number of ready workers, and whose status is about its latest spec.
     #[must_use]
     pub fn ready_with(&self, workers: i64) -> Fact {
@@ -150,6 +169,16 @@ impl One {
                 && status["desiredWorkerReplicas"].as_i64().unwrap_or(0) == workers
                 && is(cluster, "HeadPodReady");
             holds(fine, || status.to_string())
+        })
+    }
+
+    /// A pod of which a container has been started again.
+    #[must_use]
+    pub fn restarted(&self) -> Fact {
+        self.that("has restarted", |pod| {
+            let mut containers = items(&pod["status"]["containerStatuses"]);
+            let restarted = containers.any(|container| container["restartCount"].as_i64() > Some(0));
+            holds(restarted, || "no container has".to_owned())
         })
     }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-const IMAGE: &str = "rayproject/ray:2.55.0";
+/// The image of all containers.
+pub const IMAGE: &str = "rayproject/ray:2.55.0";
 
 /// A manifest that can be changed.
 #[derive(Clone, Debug)]

@@ -8,8 +8,9 @@ use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fact::{Fact, One, Subject};
+use super::fact::{Fact, One, Subject, object};
 use crate::actors::Order;
+use crate::actors::json::{has_labels, text};
 use crate::api::{Change, Key};
 use crate::world::World;
 use crate::world::witness::{Sight, Witness};
@@ -20,6 +21,8 @@ pub const SOON: Duration = Duration::from_secs(1800);
 pub const LONG: Duration = Duration::from_secs(4 * 3600);
 /// Between two looks, when nothing tells of news.
 const EVERY: Duration = Duration::from_millis(250);
+/// After this time without simulation all is taken to be at rest.
+const QUIET: Duration = Duration::from_secs(5);
 /// Between two looks in the simulator when nothing has changed.
 const STILL: Duration = Duration::from_secs(30);
 
@@ -161,21 +164,40 @@ impl Scene {
         Ok(self.read(one.subject()).await?.into_iter().next())
     }
 
+    /// All objects of a kind.
+    pub async fn read_all(&self, kind: &'static str) -> Told<Vec<Arc<Value>>> {
+        self.read(&Subject { kind, name: None }).await
+    }
+
     /// The pods of a RayCluster and a node type.
     pub async fn pods(&self, cluster: &str, node_type: &str) -> Told<Vec<Key>> {
-        let subject = Subject {
-            kind: "Pod",
-            name: None,
-        };
-        let mut pods = self.read(&subject).await?;
-        pods.retain(|pod| {
-            let labels = &pod["metadata"]["labels"];
-            labels["ray.io/cluster"] == cluster && labels["ray.io/node-type"] == node_type
-        });
-        Ok(pods
-            .iter()
+        self.pods_with(&json!({ "ray.io/cluster": cluster, "ray.io/node-type": node_type }))
+            .await
+    }
+
+    async fn pods_with(&self, labels: &Value) -> Told<Vec<Key>> {
+        let pods = self.read_all("Pod").await?;
+        let selected = pods.iter().filter(|pod| has_labels(pod, labels));
+        Ok(selected
             .map(|pod| Key::new("Pod", self.namespace.as_str(), name_of(pod)))
             .collect())
+    }
+
+    /// A user deletes the pods of a RayCluster and a node type.
+    pub async fn delete_pods(&self, cluster: &str, node_type: &str) -> Told<()> {
+        self.delete_all(self.pods(cluster, node_type).await?).await
+    }
+
+    /// A user deletes the pods with a label.
+    pub async fn delete_pods_labelled(&self, label: &str, value: &str) -> Told<()> {
+        self.delete_all(self.pods_with(&json!({ label: value })).await?).await
+    }
+
+    async fn delete_all(&self, pods: Vec<Key>) -> Told<()> {
+        for pod in pods {
+            self.delete(&object("Pod", &pod.name)).await?;
+        }
+        Ok(())
     }
 
     /// Waits until something holds.
@@ -207,6 +229,24 @@ impl Scene {
             self.rule_out().await?;
             self.news(fact.subject.kind, seen, end).await;
         }
+    }
+
+    /// Waits until nothing changes any more.
+    pub async fn rest(&self) -> Told<()> {
+        let Some(world) = &self.world else {
+            self.wait(QUIET).await;
+            return Ok(());
+        };
+        world.settle(LONG).await.map_err(|not_reached| Failure::NotInTime {
+            what: not_reached.what,
+            within: not_reached.within,
+            reason: not_reached.reason,
+        })
+    }
+
+    /// Makes sure that something holds now.
+    pub async fn holds(&self, fact: Fact) -> Told<()> {
+        self.within(Duration::ZERO, fact).await
     }
 
     /// From now on something must not hold. In the simulator every change is looked at, elsewhere what is found while the
@@ -285,7 +325,7 @@ fn told<T>(what: &str, result: Result<T, kube::Error>) -> Told<T> {
 }
 
 fn name_of(object: &Value) -> &str {
-    crate::actors::json::text(&object["metadata"]["name"])
+    text(&object["metadata"]["name"])
 }
 
 /// Sees to it that a fact does not come to hold.

@@ -2,13 +2,14 @@
 
 mod clusters;
 mod jobs;
+mod troubles;
 
 use super::Scenario;
 
 /// Every scenario.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [clusters::ALL, jobs::ALL].concat()
+    [clusters::ALL, jobs::ALL, troubles::ALL].concat()
 }
 
 /// The scenario of that name.

@@ -1,0 +1,179 @@
+//! RayJobs around which something breaks: users of other operators know these as jobs that hang, or that say what is not
+//! so. Each must come to an end that is true.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use serde_json::{Value, json};
+
+use super::clusters::image_missing;
+use super::jobs::{NAME, job, nothing, programs};
+use crate::actors::Order;
+use crate::scenario::Scenario;
+use crate::scenario::fact::{Fact, none, ray_cluster};
+use crate::scenario::manifest;
+use crate::scenario::scene::{Failure, Scene};
+
+/// All of them.
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "job-head-restarts",
+        settings: programs,
+        needs_machines: true,
+        story: |scene| head_restarts(scene).boxed(),
+        ends: || vec![job().ended(), none("RayCluster")],
+    },
+    Scenario {
+        name: "job-head-deleted",
+        settings: programs,
+        needs_machines: false,
+        story: |scene| head_deleted(scene).boxed(),
+        ends: failed,
+    },
+    Scenario {
+        name: "job-head-restarts-with-fault-tolerance",
+        settings: programs,
+        needs_machines: true,
+        story: |scene| head_restarts_with_fault_tolerance(scene).boxed(),
+        ends: failed,
+    },
+    Scenario {
+        name: "job-submitter-deleted",
+        settings: programs,
+        needs_machines: false,
+        story: |scene| submitter_deleted(scene).boxed(),
+        ends: || vec![job().phase("Complete"), none("RayCluster")],
+    },
+    Scenario {
+        name: "job-submitter-fails",
+        settings: |settings| settings.exits.push(("exit 1".to_owned(), 1)),
+        needs_machines: true,
+        story: |scene| submitter_fails(scene).boxed(),
+        ends: failed,
+    },
+    Scenario {
+        name: "job-cluster-deleted",
+        settings: programs,
+        needs_machines: false,
+        story: |scene| cluster_deleted(scene).boxed(),
+        ends: || vec![job().ended(), none("RayCluster")],
+    },
+    Scenario {
+        name: "job-image-missing",
+        settings: image_missing,
+        needs_machines: true,
+        story: |scene| image_missing_for_good(scene).boxed(),
+        ends: failed,
+    },
+    Scenario {
+        name: "job-deleted-with-silent-head",
+        settings: programs,
+        needs_machines: true,
+        story: |scene| deleted_with_silent_head(scene).boxed(),
+        ends: nothing,
+    },
+];
+
+fn failed() -> Vec<Fact> {
+    vec![job().phase("Failed"), none("RayCluster")]
+}
+
+/// The head's container is killed while the job runs, and with it goes what Ray knew.
+async fn head_restarts(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "python lasts.py").shuts_down(0);
+    scene.create(manifest.tried_again(1)).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    kill_head(&scene).await?;
+    scene.eventually(job().ended()).await
+}
+
+/// The head pod is deleted while the job runs, and neither the job nor its submitter is to be tried again.
+async fn head_deleted(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "python lasts.py").shuts_down(0);
+    let once = json!({ "submitterConfig": { "backoffLimit": 0 } });
+    scene.create(manifest.with(&once)).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    let cluster = cluster_of(&scene).await?;
+    scene.delete_pods(&cluster, "head").await?;
+    scene.eventually(job().phase("Failed")).await
+}
+
+/// With its records in Redis the head knows after its restart that the job has failed.
+async fn head_restarts_with_fault_tolerance(scene: Scene) -> Result<(), Failure> {
+    let redis = json!({ "gcsFaultToleranceOptions": { "redisAddress": "redis:6379" } });
+    let manifest = manifest::ray_job(NAME, "python lasts.py").shuts_down(0);
+    scene.create(manifest.with(&json!({ "rayClusterSpec": redis }))).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    kill_head(&scene).await?;
+    scene.eventually(job().phase("Failed")).await
+}
+
+/// The submitter's pod is deleted while the job runs: its successor must not submit again.
+async fn submitter_deleted(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "python lasts.py").shuts_down(0);
+    scene.create(manifest).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    scene.delete_pods_labelled("job-name", NAME).await?;
+    scene.eventually(job().phase("Complete")).await
+}
+
+/// A submitter of the user's own that always fails.
+async fn submitter_fails(scene: Scene) -> Result<(), Failure> {
+    let template = json!({ "spec": { "restartPolicy": "Never", "containers": [{
+        "name": "own",
+        "image": manifest::IMAGE,
+        "command": ["sh", "-c", "exit 1"],
+    }]}});
+    let manifest = manifest::ray_job(NAME, "python counts.py").shuts_down(0);
+    scene
+        .create(manifest.with(&json!({ "submitterPodTemplate": template })))
+        .await?;
+    scene.eventually(job().phase("Failed")).await?;
+    scene.eventually(job().has("reason", json!("SubmissionFailed"))).await
+}
+
+/// Somebody deletes the cluster while the job runs.
+async fn cluster_deleted(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "python lasts.py").shuts_down(0);
+    scene.create(manifest).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    let cluster = cluster_of(&scene).await?;
+    scene.delete(&ray_cluster(&cluster)).await?;
+    scene.eventually(job().ended()).await
+}
+
+/// The cluster never starts: a deadline ends the waiting.
+async fn image_missing_for_good(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "python counts.py").shuts_down(0);
+    scene
+        .create(manifest.with(&json!({ "preRunningDeadlineSeconds": 120 })))
+        .await?;
+    scene.eventually(job().phase("Failed")).await?;
+    scene
+        .eventually(job().has("reason", json!("PreRunningDeadlineExceeded")))
+        .await
+}
+
+/// A RayJob is deleted while its head is gone: nobody can be asked to stop the job, and it goes all the same.
+async fn deleted_with_silent_head(scene: Scene) -> Result<(), Failure> {
+    scene.create(manifest::ray_job(NAME, "python serves.py")).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    kill_head(&scene).await?;
+    scene.delete(&job()).await?;
+    scene.within(Duration::from_secs(300), job().gone()).await
+}
+
+/// Name of the only RayCluster.
+async fn cluster_of(scene: &Scene) -> Result<String, Failure> {
+    let all = scene.read_all("RayCluster").await?;
+    let name = all.first().map(|cluster| &cluster["metadata"]["name"]);
+    Ok(name.and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+async fn kill_head(scene: &Scene) -> Result<(), Failure> {
+    let cluster = cluster_of(scene).await?;
+    for pod in scene.pods(&cluster, "head").await? {
+        scene.order(Order::KillContainer { pod, container: None })?;
+    }
+    Ok(())
+}
