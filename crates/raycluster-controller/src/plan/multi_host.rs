@@ -24,11 +24,11 @@ pub(super) fn plan(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, 
     }
     let names: BTreeSet<&str> = spec.workers_to_delete().iter().map(String::as_str).collect();
     let ready = replicas.values().filter(|replica| requests::is_ready(replica)).count();
-    let (mut kept, mut named) = (Vec::new(), Vec::new());
+    let (mut kept, mut requested) = (Vec::new(), Vec::new());
     let mut incomplete = false;
     for replica in replicas.into_values() {
         match why_goes(&replica, hosts, &names) {
-            Some(WhyReplica::AutoscalerRequest) => named.push(replica),
+            Some(WhyReplica::AutoscalerRequest) => requested.push(replica),
             Some(why) => {
                 incomplete |= why == WhyReplica::Incomplete;
                 delete(plan, &replica, why);
@@ -39,11 +39,12 @@ pub(super) fn plan(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, 
     let requests = Requests {
         group: &spec.group_name,
         ready,
-        named,
+        named: requested,
     };
     let Decision { now, later } = requests::decide(plan, situation.restraint, requests);
-    now.iter()
-        .for_each(|replica| delete(plan, replica, WhyReplica::AutoscalerRequest));
+    for replica in now {
+        delete(plan, &replica, WhyReplica::AutoscalerRequest);
+    }
     kept.extend(later);
     if incomplete {
         // What is left of them goes first: a replica must not wait for resources that another one's rest holds.

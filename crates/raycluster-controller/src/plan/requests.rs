@@ -52,7 +52,7 @@ pub(super) fn decide(plan: &mut Plan, restraint: Option<Restraint<'_>>, requests
         let later = Vec::new();
         return Decision { now: named, later };
     };
-    let (mut healthy, mut now): (Vec<_>, Vec<_>) = named.into_iter().partition(|replica| is_ready(replica));
+    let (mut healthy, mut now): (Vec<_>, Vec<_>) = named.into_iter().partition(is_ready);
     let named = healthy.len();
     let later = healthy.split_off(restraint.budget(group, ready).min(named));
     if !healthy.is_empty() {
