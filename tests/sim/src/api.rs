@@ -14,6 +14,7 @@ mod decode;
 mod definitions;
 mod delete_options;
 mod field_error;
+pub mod garbage;
 mod http;
 mod journal;
 mod key;
@@ -27,6 +28,8 @@ mod refusal;
 mod schema;
 mod selector;
 mod store;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod write;
 
@@ -171,7 +174,7 @@ impl Server {
 
     /// Changes an object's metadata and spec; what is changed of its status is ignored where status is a subresource.
     pub fn update_with(&self, user: &str, key: &Key, change: impl FnOnce(&mut Value)) -> Result<Arc<Value>, Refusal> {
-        self.direct(user, Verb::Update, key, Part::Main, |writer| writer.change(change))
+        self.change(user, Verb::Update, key, change)
     }
 
     /// Changes an object's status.
@@ -232,6 +235,16 @@ impl Server {
     #[must_use]
     pub fn journal(&self) -> Journal {
         self.lock().journal.clone()
+    }
+
+    fn change(
+        &self,
+        user: &str,
+        verb: Verb,
+        key: &Key,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Arc<Value>, Refusal> {
+        self.direct(user, verb, key, Part::Main, |writer| writer.change(change))
     }
 
     fn direct(

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::actors::hand::Surroundings;
 use crate::actors::{Order, Stage};
+use crate::api::garbage::Collector;
 use crate::api::{Definitions, Server};
 use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
@@ -73,6 +74,8 @@ impl World {
         let (orders, received) = mpsc::unbounded_channel();
         let stage = Stage::new(surroundings.clone(), seeds.next(), received);
         tokio::spawn(stage.run(witnesses.clone()));
+        let collector = Collector::new(surroundings.server.clone(), Random::seeded(seeds.next()));
+        tokio::spawn(collector.run());
         let controllers = Controllers::new(surroundings.clone(), incidents.clone(), seeds.next());
         trouble::begin(&surroundings, &controllers, &incidents);
         Self {

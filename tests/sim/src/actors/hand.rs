@@ -112,6 +112,12 @@ impl Hand<'_> {
         unless_gone(user, key, result.map(|_| ()));
     }
 
+    /// Binds a pod to a node. A pod that is gone stays so.
+    pub fn bind(&self, user: &str, pod: &Key, node: &str) {
+        let result = self.server().bind(user, pod, node);
+        unless_gone(user, pod, result.map(|_| ()));
+    }
+
     /// Creates an object; whether it was accepted.
     pub fn create(&self, user: &str, object: Value) -> bool {
         let key = Key::of(&object);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ray_api::quantity::Quantity;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Actor;
 use super::hand::Hand;
@@ -37,16 +37,8 @@ impl Actor for Scheduler {
             return;
         };
         match place(&pod, hand) {
-            Ok(node) => {
-                hand.update(USER, key, |pod| pod["spec"]["nodeName"] = json!(node));
-                let scheduled = Condition {
-                    type_: "PodScheduled",
-                    status: "True",
-                    reason: "",
-                    message: "",
-                };
-                set(hand, key, &scheduled);
-            }
+            // A binding says in the same write that the pod is scheduled.
+            Ok(node) => hand.bind(USER, key, &node),
             Err(message) if text(&condition(&pod, "PodScheduled")["message"]) == message => {}
             Err(message) => {
                 let unschedulable = Condition {

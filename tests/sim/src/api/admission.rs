@@ -162,6 +162,7 @@ pub fn open_namespace(writer: &mut Writer<'_>, namespace: &str) {
         state: writer.state,
         request,
         now: writer.now,
+        subject: None,
         owners: None,
     };
     let account = json!({ "metadata": { "name": DEFAULT_ACCOUNT } });

@@ -3,7 +3,7 @@
 //! Fields that it owned before and does not name any more are removed, unless others own them. What another owns with
 //! another value is a conflict, unless it is taken by force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -154,26 +154,36 @@ fn merge(live: Option<&Value>, config: &Value, schema: Option<&Schema>) -> Value
     }
 }
 
-/// Items that both have are merged in the order of the configuration; what only the live list has stays where it was
-/// among them.
+/// Items that both have come in the order of the configuration. What only the live list has stays before what it was
+/// before, and what is new comes where the configuration has it.
 fn merge_lists(live: &[Value], config: &[Value], known: impl Fn(&Value) -> Element, items: Option<&Schema>) -> Value {
     let lives: BTreeMap<_, _> = live.iter().map(|item| (known(item), item)).collect();
-    let wanted: BTreeMap<_, _> = config.iter().map(|item| (known(item), item)).collect();
-    let mut merged = Vec::new();
-    let mut live = live.iter().peekable();
-    for item in config {
-        let element = known(item);
-        if lives.contains_key(&element) {
-            while let Some(other) = live.next_if(|other| known(other) != element) {
-                if !wanted.contains_key(&known(other)) {
-                    merged.push(other.clone());
-                }
+    let wanted: BTreeSet<_> = config.iter().map(&known).collect();
+    let mut shared: VecDeque<_> = config.iter().map(&known).filter(|element| lives.contains_key(element)).collect();
+    let (mut merged, mut done) = (Vec::new(), BTreeSet::new());
+    let (mut live, mut config) = (live.iter().peekable(), config.iter().peekable());
+    loop {
+        if let Some(item) = live.peek() {
+            let element = known(item);
+            if !wanted.contains(&element) {
+                merged.push(Value::clone(item));
+                live.next();
+                continue;
             }
-            live.next();
+            // An item that both have waits for its turn in the configuration, or has had it.
+            if done.contains(&element) || shared.front().is_some_and(|next| *next != element) {
+                live.next();
+                continue;
+            }
+        }
+        let Some(item) = config.next() else { break };
+        let element = known(item);
+        if shared.front() == Some(&element) {
+            shared.pop_front();
         }
         merged.push(merge(lives.get(&element).copied(), item, items));
+        done.insert(element);
     }
-    merged.extend(live.filter(|other| !wanted.contains_key(&known(other))).cloned());
     Value::Array(merged)
 }
 

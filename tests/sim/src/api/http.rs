@@ -328,7 +328,7 @@ impl Call {
 }
 
 fn refused(refusal: &Refusal) -> Response<AnswerBody> {
-    whole(refusal.code, refusal.status().to_string())
+    whole(refusal.code, refusal.body())
 }
 
 fn whole(code: StatusCode, text: impl Into<Bytes>) -> Response<AnswerBody> {

@@ -32,7 +32,7 @@ pub fn finalizers(object: &Value) -> Vec<&str> {
 }
 
 /// Sets the finalizers; none removes the field.
-pub fn set_finalizers(object: &mut Value, finalizers: &[&str]) {
+pub fn set_finalizers(object: &mut Value, finalizers: &[String]) {
     set(
         object,
         "finalizers",
@@ -68,7 +68,6 @@ pub fn wipe(object: &mut Value) {
         "deletionGracePeriodSeconds",
         "deletionTimestamp",
         "uid",
-        "generation",
     ] {
         set(object, field, None);
     }
@@ -155,6 +154,17 @@ pub fn validate(object: &Value, rule: NameRule) -> Vec<FieldError> {
         );
     }
     errors
+}
+
+/// What is wrong with the finalizers of Kubernetes' own kinds.
+pub fn validate_finalizers(object: &Value) -> Vec<FieldError> {
+    let known = [ORPHAN, FOREGROUND, "kubernetes"];
+    let finalizers = finalizers(object).into_iter().enumerate();
+    let wrong = finalizers.filter(|(_, name)| !name.contains('/') && !known.contains(name));
+    let detail = "name is neither a standard finalizer name nor is it fully qualified";
+    wrong
+        .map(|(index, name)| FieldError::invalid(format!("metadata.finalizers[{index}]"), &json!(name), detail))
+        .collect()
 }
 
 fn names(object: &Value, rule: NameRule) -> Vec<FieldError> {

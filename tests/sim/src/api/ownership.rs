@@ -196,7 +196,9 @@ impl Owners {
 
     /// As `metadata.managedFields`.
     pub fn managed_fields(&self) -> Value {
-        let entries = self.0.iter().map(|(manager, owned)| {
+        let mut entries: Vec<_> = self.0.iter().collect();
+        entries.sort_by_key(|(manager, owned)| (!manager.applies, owned.since));
+        let entries = entries.into_iter().map(|(manager, owned)| {
             let mut entry = json!({
                 "manager": manager.name,
                 "operation": if manager.applies { "Apply" } else { "Update" },

@@ -2,7 +2,7 @@
 //!
 //! Strategic merge patches are refused: the controllers and their users' tools have no need of them.
 
-use json_patch::Patch as JsonPatch;
+use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation};
 use serde_json::Value;
 
 use super::decode;
@@ -48,9 +48,24 @@ impl Patch {
                 json_patch::merge(object, patch);
                 Ok(())
             }
-            Self::Json(patch) => json_patch::patch(object, patch).map_err(|_| Refusal::patch_failed()),
+            Self::Json(patch) => patch.0.iter().try_for_each(|operation| step(object, operation)),
         }
     }
+}
+
+/// One operation, with what Kubernetes' library allows beyond the standard: a field that is not there can be replaced,
+/// and is equal to null.
+fn step(object: &mut Value, operation: &PatchOperation) -> Result<(), Refusal> {
+    let absent = object.pointer(operation.path().as_str()).is_none();
+    let operation = match operation {
+        PatchOperation::Test(test) if absent && test.value.is_null() => return Ok(()),
+        PatchOperation::Replace(replace) if absent => PatchOperation::Add(AddOperation {
+            path: replace.path.clone(),
+            value: replace.value.clone(),
+        }),
+        operation => operation.clone(),
+    };
+    json_patch::patch(object, &[operation]).map_err(|_| Refusal::patch_failed())
 }
 
 // serde's errors are given by value.

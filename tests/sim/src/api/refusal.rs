@@ -106,13 +106,19 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).about(resource, name)
     }
 
-    /// No such path: a kind that is not installed.
+    /// No such path: a kind that is not installed. The answer is no `Status` but a text.
     #[must_use]
     pub fn no_such_path() -> Self {
-        let message = "the server could not find the requested resource";
-        let mut refusal = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
-        refusal.details = Some(Details::default());
-        refusal
+        Self::new(StatusCode::NOT_FOUND, "", "404 page not found\n")
+    }
+
+    /// The body of the answer.
+    #[must_use]
+    pub fn body(&self) -> String {
+        if self.code == StatusCode::NOT_FOUND && self.reason.is_empty() {
+            return self.message.clone();
+        }
+        self.status().to_string()
     }
 
     /// The name is taken.

@@ -75,6 +75,8 @@ pub struct Writer<'a> {
     pub state: &'a mut State,
     pub request: Request<'a>,
     pub now: Timestamp,
+    /// The name of a new object.
+    pub subject: Option<String>,
     /// The owners of the object's fields after this write, when it knows them.
     pub owners: Option<Owners>,
 }
@@ -92,6 +94,7 @@ impl Server {
             state: &mut state,
             request,
             now: self.clock().now(),
+            subject: None,
             owners: None,
         };
         let result = action(&mut writer);
@@ -106,7 +109,10 @@ impl Writer<'_> {
         let request = &self.request;
         let key = match result {
             Ok(Written::Changed(change)) => change.key.clone(),
-            _ => Key::new(request.kind.name.clone(), request.namespace, request.name),
+            _ => {
+                let name = self.subject.as_deref().unwrap_or(request.name);
+                Key::new(request.kind.name.clone(), request.namespace, name)
+            }
         };
         self.state.journal.wrote(Entry {
             at: self.now,

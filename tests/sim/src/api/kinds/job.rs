@@ -30,28 +30,21 @@ impl Rules for Job {
         set_default(spec, "podReplacementPolicy", replace);
         set_default(spec, "manualSelector", false);
         pod_spec::default(&mut spec["template"]["spec"]);
-        let labels = spec["template"]["metadata"].get("labels").cloned();
-        if let (Some(labels), None) = (labels, job["metadata"].get("labels")) {
-            job["metadata"]["labels"] = labels;
-        }
     }
 
     fn prepare_create(&self, job: &mut Value) {
+        let bare = job["spec"]["template"]["metadata"].get("labels").is_none();
         job["status"] = json!({});
-        if job["spec"]["manualSelector"] == true {
-            return;
+        if job["spec"]["manualSelector"] != true {
+            select(job);
         }
-        let (name, uid) = (job["metadata"]["name"].clone(), job["metadata"]["uid"].clone());
-        let labels = &mut job["spec"]["template"]["metadata"]["labels"];
-        for (label, value) in [
-            ("job-name", &name),
-            (NAME, &name),
-            ("controller-uid", &uid),
-            (UID, &uid),
-        ] {
-            set_default(labels, label, value.clone());
+        if !bare {
+            labels_of_template(job);
         }
-        set_default(&mut job["spec"]["selector"]["matchLabels"], UID, uid);
+    }
+
+    fn prepare_update(&self, new: &mut Value, _old: &Value) {
+        labels_of_template(new);
     }
 
     fn validate(&self, job: &Value) -> Vec<FieldError> {
@@ -92,5 +85,28 @@ impl Rules for Job {
             .iter()
             .filter_map(|field| immutable(&format!("spec.{field}"), new, old))
             .collect()
+    }
+}
+
+/// Labels the pods of a Job, and has it select them.
+fn select(job: &mut Value) {
+    let (name, uid) = (job["metadata"]["name"].clone(), job["metadata"]["uid"].clone());
+    let labels = &mut job["spec"]["template"]["metadata"]["labels"];
+    for (label, value) in [
+        ("job-name", &name),
+        (NAME, &name),
+        ("controller-uid", &uid),
+        (UID, &uid),
+    ] {
+        set_default(labels, label, value.clone());
+    }
+    set_default(&mut job["spec"]["selector"]["matchLabels"], UID, uid);
+}
+
+/// A Job without labels takes those of its template: for Kubernetes both are the same map, whatever comes into it.
+fn labels_of_template(job: &mut Value) {
+    let labels = job["spec"]["template"]["metadata"].get("labels").cloned();
+    if let (Some(labels), None) = (labels, job["metadata"].get("labels")) {
+        job["metadata"]["labels"] = labels;
     }
 }

@@ -50,8 +50,8 @@ pub fn decode(value: &mut Value, schema: &Schema, path: &Path<'_>) -> Result<(),
         (Type::Number, Value::Number(_)) | (Type::IntOrString, Value::String(_)) => Ok(()),
         (Type::Quantity, Value::Number(number)) => quantity(&number.to_string()).map(|text| *value = text),
         (Type::Quantity, Value::String(text)) => quantity(text).map(|text| *value = text),
-        (Type::Time, Value::String(text)) => time(text, "%Y-%m-%dT%H:%M:%SZ").map(|text| *value = text),
-        (Type::MicroTime, Value::String(text)) => time(text, "%Y-%m-%dT%H:%M:%S%.6fZ").map(|text| *value = text),
+        (Type::Time, Value::String(text)) => time(text).map(|text| *value = text),
+        (Type::MicroTime, Value::String(text)) => micro_time(text).map(|text| *value = text),
         (Type::Object, value) => wrong("struct", value),
         (Type::List, value) => wrong("slice", value),
         (Type::Boolean, value) => wrong("bool", value),
@@ -80,9 +80,17 @@ fn quantity(text: &str) -> Result<Value, String> {
     Ok(Value::String(quantity.to_string()))
 }
 
-fn time(text: &str, format: &str) -> Result<Value, String> {
-    let error =
-        |_| format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\"");
+fn time(text: &str) -> Result<Value, String> {
+    let error = |_| format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\"");
     let time: Timestamp = text.parse().map_err(error)?;
-    Ok(Value::String(time.strftime(format).to_string()))
+    Ok(Value::String(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
+}
+
+/// Six digits behind the point, no more and no less.
+fn micro_time(text: &str) -> Result<Value, String> {
+    let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let time = text.parse::<Timestamp>().ok().filter(|_| digits == 6);
+    let error = || format!("parsing time {text:?} as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse {text:?} as \".000000\"");
+    let time = time.ok_or_else(error)?;
+    Ok(Value::String(time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
 }

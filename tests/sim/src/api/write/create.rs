@@ -37,6 +37,7 @@ impl Writer<'_> {
         if !kind.traits.custom {
             admission::create(self, &mut object)?;
         }
+        self.subject = Some(metadata::text(&object, "name").to_owned());
         let generates =
             metadata::text(&object, "name").is_empty() && !metadata::text(&object, "generateName").is_empty();
         let attempts = if generates { GENERATED_NAMES } else { 1 };
@@ -85,6 +86,7 @@ impl Writer<'_> {
                 Path::Root,
             ));
         } else {
+            errors.extend(metadata::validate_finalizers(&object));
             errors.extend(kind.rules.validate(&object));
         }
         if !errors.is_empty() {

@@ -179,7 +179,6 @@ impl Writer<'_> {
         let same = finalizers.len() == known.len() && finalizers.iter().all(|name| known.contains(name));
         if !same {
             let finalizers: Vec<_> = finalizers.into_iter().map(str::to_owned).collect();
-            let finalizers: Vec<_> = finalizers.iter().map(String::as_str).collect();
             metadata::set_finalizers(object, &finalizers);
         }
     }

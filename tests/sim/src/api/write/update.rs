@@ -16,7 +16,8 @@ impl Writer<'_> {
     /// Replaces the object by one that a client has sent.
     pub fn update(&mut self, object: Value) -> Result<Written, Refusal> {
         let kind = self.request.kind;
-        let object = decode::decode(self.server.definitions(), kind, self.request.served, object)?;
+        let mut object = decode::decode(self.server.definitions(), kind, self.request.served, object)?;
+        self.named(&mut object)?;
         let current = match self.current() {
             Err(_) if kind.traits.create_on_update && self.request.part == Part::Main => {
                 return self.create_decoded(object);
@@ -25,7 +26,11 @@ impl Writer<'_> {
         };
         let (asked, uid) = (metadata::text(&object, "uid"), metadata::text(&current, "uid"));
         if !asked.is_empty() && asked != uid {
-            let why = format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}");
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
+                 UID in precondition: {asked}, UID in object meta: {uid}",
+                self.storage_key()
+            );
             return Err(Refusal::conflict(kind.resource(), self.request.name, &why));
         }
         self.replace(object, &current)
@@ -79,6 +84,13 @@ impl Writer<'_> {
             self.owners = Some(owners);
         }
         Ok(self.put(new))
+    }
+
+    /// Where Kubernetes would store it.
+    fn storage_key(&self) -> String {
+        let super::Request { kind, namespace, name, .. } = self.request;
+        let group = if kind.traits.custom { format!("{}/", kind.stored().group) } else { String::new() };
+        format!("/registry/{group}{}/{namespace}/{name}", kind.plural)
     }
 
     fn named(&self, new: &mut Value) -> Result<(), Refusal> {

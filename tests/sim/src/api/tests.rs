@@ -1,0 +1,26 @@
+//! What clients see of the API server.
+//!
+//! These tests run against the simulator, and against a real API server when `SIM_API_KUBECONFIG` names one, which keeps
+//! the simulator honest:
+//!
+//! ```sh
+//! hack/devcluster/devcluster apiserver run --controller-manager -- \
+//!     sh -c 'SIM_API_KUBECONFIG=$KUBECONFIG cargo test -p sim api::tests'
+//! ```
+//!
+//! The real one needs Ray's definitions: the tests install them.
+
+mod apply;
+mod collection;
+mod controller;
+mod custom;
+mod deletion;
+mod discovery;
+mod kubernetes;
+mod metadata;
+mod patch;
+mod place;
+mod quota;
+mod replay;
+mod update;
+mod watch;

@@ -1,0 +1,110 @@
+//! A real controller, unmodified.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::events::v1::Event;
+use kube::ResourceExt;
+use kube::api::{ListParams, PostParams};
+use prometheus::Registry;
+use ray_api::switches::Switches;
+use ray_runtime::arguments::{Arguments, BindAddress, LogEncoder};
+use ray_runtime::event::{self, PublisherOptions};
+use ray_runtime::process::Environment;
+use ray_runtime::random::Random;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::place::{self, Place, cluster, object};
+use crate::api::Server;
+
+/// Starts the controller of RayClusters; it runs until the runtime ends.
+fn start(server: &Arc<Server>) {
+    let registry = Registry::new();
+    let (client, random) = (server.client(raycluster_controller::NAME), Arc::new(Random::seeded(1)));
+    let options = PublisherOptions {
+        client: client.clone(),
+        clock: server.clock().clone(),
+        random: random.clone(),
+        controller: raycluster_controller::NAME.to_owned(),
+        instance: "test".to_owned(),
+    };
+    let (recorder, publisher) = event::recorder(options, &registry).unwrap();
+    let environment = Environment {
+        client,
+        clock: server.clock().clone(),
+        random,
+        recorder,
+        registry,
+        arguments: arguments(),
+        switches: Switches::read(|_| None),
+        shutdown: CancellationToken::new(),
+    };
+    let started = raycluster_controller::start(&environment).unwrap();
+    started.background.into_iter().for_each(|task| drop(tokio::spawn(task)));
+    tokio::spawn(publisher.run());
+    tokio::spawn(started.passes);
+}
+
+fn arguments() -> Arguments {
+    Arguments {
+        metrics_addr: BindAddress(None),
+        health_probe_bind_address: BindAddress(None),
+        enable_leader_election: false,
+        leader_election_namespace: String::new(),
+        reconcile_concurrency: 4,
+        watch_namespace: Vec::new(),
+        log_stdout_encoder: LogEncoder::Console,
+        log_level: "info".to_owned(),
+        use_kubernetes_proxy: false,
+        feature_gates: "".parse().unwrap(),
+        enable_metrics: false,
+        qps: None,
+        burst: None,
+        kubeconfig: None,
+    }
+}
+
+async fn names<K>(place: &Place) -> BTreeSet<String>
+where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + serde::de::DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
+{
+    let list = place.api::<K>().list(&ListParams::default().labels("ray.io/cluster=a")).await.unwrap();
+    list.items.iter().map(ResourceExt::name_any).collect()
+}
+
+#[test]
+fn the_controller_of_clusters_makes_pods() {
+    place::run("controller", async |place| {
+        let Some(server) = &place.server else { return };
+        start(server);
+        let mut wanted = cluster("a");
+        let template = wanted["spec"]["headGroupSpec"]["template"].clone();
+        wanted["spec"]["workerGroupSpecs"] = json!([{ "groupName": "w", "replicas": 2, "minReplicas": 0, "maxReplicas": 2,
+            "rayStartParams": {}, "template": template }]);
+        place.clusters().create(&PostParams::default(), &object(wanted)).await.unwrap();
+        place.eventually("a head and two workers exist", async || names::<Pod>(&place).await.len() == 3).await;
+        assert_eq!(names::<Service>(&place).await, ["a-head-svc".to_owned()].into());
+        place
+            .eventually("the status says so", async || {
+                let cluster = place.clusters().get("a").await.unwrap();
+                cluster.data["status"]["desiredWorkerReplicas"] == 2
+            })
+            .await;
+        let events = place.api::<Event>().list(&ListParams::default()).await.unwrap();
+        assert!(events.items.iter().any(|event| event.reason.as_deref() == Some("CreatedHeadPod")), "{events:?}");
+
+        place.clusters().delete("a", &Default::default()).await.unwrap();
+        place
+            .eventually("the pods go with their cluster", async || {
+                names::<Pod>(&place).await.is_empty() && names::<Service>(&place).await.is_empty()
+            })
+            .await;
+        let refused: Vec<_> = server.journal().writes().iter().filter(|entry| entry.result.is_err()).cloned().collect();
+        assert!(refused.is_empty(), "{refused:#?}");
+    });
+}
