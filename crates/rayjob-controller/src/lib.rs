@@ -155,7 +155,8 @@ fn watches(
         &caches.submitters,
         &submitter::selector(),
         |job: SlimJob| WatchedJob::from(job),
-        watch::add_owner(queue),
+        // A submitter has its RayJob's name. Somebody else's of that name concerns the RayJob too: it is in its way.
+        watch::add_key(queue),
     ));
     background.extend(watch.all(
         &caches.services,
