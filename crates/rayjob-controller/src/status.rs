@@ -1,6 +1,6 @@
 //! The status: which difference is worth a write, and the texts in it.
 //!
-//! Traps: a message that changes alone while the job runs is not written, since Ray's messages come and go; neither is
+//! Traps: a message that changes alone while Ray runs the job is not written, since Ray's messages come and go; neither is
 //! what a RayCluster's status adds for itself (times, sums of resources). The log excerpt that Ray appends to the
 //! message of a failed job is left out: the status is read by more people than the log.
 
@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::conditions;
 use ray_api::v1::RayCluster;
 use ray_api::v1::cluster_status::RayClusterStatus;
-use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
+use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
 
 /// What introduces the log excerpt in Ray's messages.
 const LOG_EXCERPT: &str = ", last available logs";
@@ -21,7 +21,7 @@ pub fn differs(old: &RayJobStatus, new: &RayJobStatus) -> bool {
     let mut old = compared(old);
     let new = compared(new);
     let runs = |status: &RayJobStatus| status.phase() == JobDeploymentStatus::Running;
-    if runs(&old) && runs(&new) {
+    if runs(&old) && runs(&new) && new.ray_status() != JobStatus::New {
         old.message.clone_from(&new.message);
     }
     old != new

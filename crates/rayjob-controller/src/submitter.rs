@@ -1,4 +1,4 @@
-//! The submitter's Job as it is watched: of a Kubernetes Job only how it ended.
+//! The submitter's Job as it is watched: of a Kubernetes Job only whether it runs and how it ended.
 //!
 //! Only `Complete` and `Failed` count. Kubernetes announces both earlier with other conditions while pods still run.
 
@@ -30,6 +30,8 @@ pub struct WatchedJob {
     owner: Option<ObjectKey>,
     controller_uid: Option<String>,
     deleting: bool,
+    /// When it was made, while none of its pods runs.
+    idle: Option<Timestamp>,
     end: Option<SubmitterEnd>,
 }
 
@@ -42,7 +44,8 @@ impl WatchedJob {
         } else if self.deleting {
             Submitter::Deleting
         } else {
-            self.end.clone().map_or(Submitter::Active, Submitter::Ended)
+            let works = self.idle.map_or(Submitter::Active, Submitter::Idle);
+            self.end.clone().map_or(works, Submitter::Ended)
         }
     }
 }
@@ -58,6 +61,7 @@ impl From<SlimJob> for WatchedJob {
             owner: controller_of(&job, "RayJob"),
             controller_uid: controller.map(|owner| owner.uid.clone()),
             deleting: job.metadata.deletion_timestamp.is_some(),
+            idle: (job.status.ready == 0).then(|| job.created()),
             end: job.end(),
         }
     }
@@ -92,6 +96,8 @@ ray_runtime::slim_resource!(SlimJob, Job);
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Status {
+    /// Pods that run; a submitter has no probe that could make them unready.
+    ready: i32,
     conditions: Vec<Condition>,
     completion_time: Option<Time>,
 }
@@ -108,6 +114,11 @@ struct Condition {
 }
 
 impl SlimJob {
+    fn created(&self) -> Timestamp {
+        let time = self.metadata.creation_timestamp.as_ref();
+        time.map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+    }
+
     fn end(&self) -> Option<SubmitterEnd> {
         let mut conditions = self
             .status
@@ -115,16 +126,8 @@ impl SlimJob {
             .iter()
             .filter(|condition| condition.status == "True");
         let ended = conditions.find(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed"))?;
-        let times = [
-            &ended.last_transition_time,
-            &self.status.completion_time,
-            &self.metadata.creation_timestamp,
-        ];
-        let at = times
-            .into_iter()
-            .flatten()
-            .next()
-            .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+        let times = [&ended.last_transition_time, &self.status.completion_time];
+        let at = times.into_iter().flatten().next().map_or(self.created(), |time| time.0);
         let failed = ended.type_ == "Failed";
         Some(SubmitterEnd {
             at,
@@ -154,6 +157,10 @@ mod tests {
         json!({"type": type_, "status": status, "reason": "R", "message": "M", "lastTransitionTime": "2026-01-01T00:01:00Z"})
     }
 
+    fn idle() -> Submitter {
+        Submitter::Idle("2026-01-01T00:00:00Z".parse().unwrap())
+    }
+
     fn ended(at: &str, failed: bool) -> Submitter {
         Submitter::Ended(SubmitterEnd {
             at: at.parse().unwrap(),
@@ -162,10 +169,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_status(json!({}), Submitter::Active)]
+    #[case::no_status(json!({}), idle())]
+    #[case::no_pod_runs(json!({"active": 1, "ready": 0}), idle())]
+    #[case::a_pod_runs(json!({"active": 1, "ready": 1}), Submitter::Active)]
     #[case::announced(json!({"conditions": [condition("FailureTarget", "True"), condition("SuccessCriteriaMet", "True")]}),
-        Submitter::Active)]
-    #[case::not_failed(json!({"conditions": [condition("Failed", "False")]}), Submitter::Active)]
+        idle())]
+    #[case::not_failed(json!({"ready": 1, "conditions": [condition("Failed", "False")]}), Submitter::Active)]
     #[case::complete(json!({"conditions": [condition("SuccessCriteriaMet", "True"), condition("Complete", "True")]}),
         ended("2026-01-01T00:01:00Z", false))]
     #[case::failed(json!({"conditions": [condition("FailureTarget", "True"), condition("Failed", "True")]}),

@@ -25,7 +25,7 @@ pub(super) fn clean_up(pass: &Pass<'_>) -> Step {
         }
     }
     match pass.observed.submitter {
-        Submitter::Active | Submitter::Ended(_) => effects.push(Effect::DeleteSubmitter),
+        Submitter::Active | Submitter::Idle(_) | Submitter::Ended(_) => effects.push(Effect::DeleteSubmitter),
         Submitter::Deleting => left = true,
         Submitter::Absent | Submitter::Foreign => {}
     }

@@ -33,6 +33,8 @@ pub enum Submitter {
     Deleting,
     /// It works.
     Active,
+    /// None of its pods runs; when the Job was made.
+    Idle(Timestamp),
     /// It has ended.
     Ended(SubmitterEnd),
 }
@@ -74,7 +76,7 @@ impl Submitter {
     pub fn over(&self) -> bool {
         match self {
             Self::Absent | Self::Foreign | Self::Ended(_) => true,
-            Self::Deleting | Self::Active => false,
+            Self::Deleting | Self::Active | Self::Idle(_) => false,
         }
     }
 }

@@ -21,6 +21,8 @@ use crate::status;
 
 /// How long Ray's job may go on after its submitter has ended.
 const SUBMITTER_GRACE_SECONDS: i64 = 30;
+/// How long the submitter's pod may take to run before the user is told.
+const SUBMITTER_START_SECONDS: i64 = 30;
 
 /// `Running`.
 pub(super) fn running(pass: &Pass<'_>) -> Step {
@@ -41,6 +43,7 @@ pub(super) fn running(pass: &Pass<'_>) -> Step {
     if let Some(step) = answered(pass, &next) {
         return step;
     }
+    tell_of_submitter(pass, &mut next);
     let step = pass.record(next, Cause::RecordChanged);
     if step.records() { step } else { quiet(pass) }
 }
@@ -265,6 +268,28 @@ fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Option<Step> {
     Some(fail(pass, next, failed, Cause::RaySilent))
 }
 
+/// When a submitter that does not run and has not submitted is worth a message.
+fn submitter_late(pass: &Pass<'_>) -> Option<Timestamp> {
+    match pass.observed.submitter {
+        Submitter::Idle(since) => Some(after(&Time(since), SUBMITTER_START_SECONDS)),
+        _ => None,
+    }
+}
+
+/// Says that nothing is submitted because the submitter does not run, and no longer when it does.
+fn tell_of_submitter(pass: &Pass<'_>, next: &mut RayJobStatus) {
+    if next.ray_status() != JobStatus::New {
+        return;
+    }
+    next.message = submitter_late(pass).filter(|at| *at <= pass.now).map(|_| {
+        let name = pass.job.metadata.name.as_deref().unwrap_or_default();
+        format!(
+            "No pod of the submitter, Kubernetes Job {name}, runs. \
+             `kubectl describe pods -l batch.kubernetes.io/job-name={name}` says why."
+        )
+    });
+}
+
 /// Nothing new: the head Service, or wait. A time-out holds also while the Service cannot be written.
 fn quiet(pass: &Pass<'_>) -> Step {
     let cause = match pass.observed.ray.as_ref().map(|observation| &observation.answer) {
@@ -277,10 +302,11 @@ fn quiet(pass: &Pass<'_>) -> Step {
     let silent = pass.status.job_status_check_failure_start_time.as_ref();
     let submitter = match &pass.observed.submitter {
         Submitter::Ended(end) => Some(grace(end)),
-        Submitter::Absent | Submitter::Foreign | Submitter::Deleting | Submitter::Active => None,
+        Submitter::Absent | Submitter::Foreign | Submitter::Deleting | Submitter::Active | Submitter::Idle(_) => None,
     };
+    let late = submitter_late(pass).filter(|_| pass.status.ray_status() == JobStatus::New);
     let silent = silent.map(|since| after(since, timeout));
-    let mut step = pass.wait_until(cause, [active(pass), silent, submitter]);
+    let mut step = pass.wait_until(cause, [active(pass), silent, submitter, late]);
     if let Some(effect) = head_service(pass) {
         (step.effects, step.cause) = (vec![effect], Cause::HeadServiceOutdated);
     }
@@ -308,10 +334,7 @@ fn active(pass: &Pass<'_>) -> Option<Timestamp> {
 }
 
 fn grace(end: &SubmitterEnd) -> Timestamp {
-    after(
-        &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(end.at),
-        SUBMITTER_GRACE_SECONDS,
-    )
+    after(&Time(end.at), SUBMITTER_GRACE_SECONDS)
 }
 
 fn asked_since(pass: &Pass<'_>, time: Timestamp) -> bool {

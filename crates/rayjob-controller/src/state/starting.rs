@@ -66,7 +66,10 @@ pub(super) fn initializing(pass: &Pass<'_>) -> Step {
     let ready = pass.standing_cluster().filter(|cluster| is_ready(cluster));
     let submitted = ready.is_some()
         && pass.dashboard().is_some()
-        && matches!(pass.observed.submitter, Submitter::Active | Submitter::Ended(_));
+        && matches!(
+            pass.observed.submitter,
+            Submitter::Active | Submitter::Idle(_) | Submitter::Ended(_)
+        );
     let deadlines = [
         Deadline::active(&pass.job.spec, &pass.status),
         Deadline::pre_running(&pass.job.spec, &pass.status),
@@ -136,7 +139,7 @@ fn submission(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> 
             pass.record(next, Cause::SubmitterNotOurs)
                 .reporting(Report::SubmitterNotOurs(name))
         }
-        Submitter::Active | Submitter::Ended(_) => {
+        Submitter::Active | Submitter::Idle(_) | Submitter::Ended(_) => {
             next.dashboard_url = Some(dashboard);
             next.job_deployment_status = Some(JobDeploymentStatus::Running);
             (next.reason, next.message) = (None, None);

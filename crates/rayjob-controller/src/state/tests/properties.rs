@@ -46,7 +46,8 @@ fn submitter() -> impl Strategy<Value = Submitter> {
         Submitter::Deleting,
         Submitter::Active,
     ];
-    prop_oneof![prop::sample::select(others.to_vec()), ended]
+    let idle = seconds().prop_map(|made| Submitter::Idle(at(made)));
+    prop_oneof![prop::sample::select(others.to_vec()), idle, ended]
 }
 
 fn answer() -> impl Strategy<Value = Answer> {

@@ -1,5 +1,7 @@
 //! Running, until its end.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use ray_api::v1::job::{JobDeploymentStatus as Phase, JobStatus};
@@ -32,6 +34,23 @@ fn ray_is_awaited_and_then_copied() {
     );
     assert_eq!(status.message.as_deref(), Some("Job is currently running."));
     assert_eq!(status.ray_job_info.unwrap().start_time, Some(Time(at(3))));
+}
+
+/// A queue, a quota or an image may keep the submitter's pod from running, and nothing else of the RayJob would tell.
+#[test]
+fn a_submitter_that_does_not_run_is_told_of() {
+    let idle = |bench: &mut Bench| bench.submitter = Submitter::Idle(at(10));
+    let waiting = Bench::running().answer(12, Answer::NotFound).with(idle).at(12);
+    let step = waiting.step();
+    assert_eq!((step.records(), step.requeue), (false, Some(Duration::from_secs(28))));
+    let late = waiting.at(40);
+    let status = late.recorded();
+    let message = status.message.clone().unwrap();
+    assert!(message.contains("Kubernetes Job rayjob-sample"), "{message}");
+    let told = late.with(|bench| bench.job.status = Some(status));
+    assert!(!told.step().records(), "told once");
+    let runs = told.with(|bench| bench.submitter = Submitter::Active);
+    assert_eq!(runs.recorded().message, None);
 }
 
 /// Ray tells milliseconds and the API stores seconds: the same answer must not be written again and again.
