@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         case!(suspension::born_suspended, Short, clusters: 0),
         case!(trouble::image_missing, Short, clusters: 0),
         case!(trouble::worker_finds_no_room, Short, clusters: 1),
+        case!(trouble::submitter_finds_no_room, Long, clusters: 1),
         case!(validity::wrong_manifests, Short, clusters: 0),
         case!(deletion::deleted_while_initializing, Short, clusters: 1),
         case!(deletion::deleted_while_running, Short, clusters: 1),

@@ -45,6 +45,31 @@ pub async fn worker_finds_no_room(world: &World) -> anyhow::Result<()> {
     world.delete("roomless").await
 }
 
+/// The cluster is there, and the submitter finds no room: the message leads to the reason.
+pub async fn submitter_finds_no_room(world: &World) -> anyhow::Result<()> {
+    let manifest = RayJobManifest::new("unsubmitted", "counter.py")?.set(
+        "/spec/submitterPodTemplate",
+        json!({"spec": {"restartPolicy": "Never", "containers": [{
+            "name": "ray-job-submitter", "image": "rayproject/ray:latest-py311-cpu",
+            "resources": {"requests": {"cpu": "1000"}}}]}}),
+    )?;
+    world.submit(&manifest).await?;
+    world.reach("unsubmitted", "Running", seconds(120)).await?;
+    world
+        .eventually("told of the submitter", seconds(45), async || {
+            let job = world.job("unsubmitted").await?;
+            ensure!(
+                job.message()
+                    .contains("kubectl describe pods -l batch.kubernetes.io/job-name=unsubmitted"),
+                "{}",
+                job.summary()
+            );
+            Ok(())
+        })
+        .await?;
+    world.delete("unsubmitted").await
+}
+
 async fn told(world: &World, name: &str, words: &[&str]) -> anyhow::Result<()> {
     world
         .eventually(&format!("told {}", words[words.len() - 1]), seconds(60), async || {
