@@ -11,6 +11,9 @@ def cleaned:
   | if .kind == "Service" then
       if .spec.clusterIP != "None" then del(.spec.clusterIP, .spec.clusterIPs) else . end
       | .spec.ports[]? |= del(.nodePort)
+    elif .kind == "Job" then
+      del(.spec.selector)
+      | .spec.template.metadata.labels |= with_entries(select(.key | test("controller-uid$|job-name$") | not))
     else . end;
 
 (.items[] | select(.kind == "RayCluster" and .metadata.name == $cluster)) as $owner

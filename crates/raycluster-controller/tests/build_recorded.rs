@@ -1,5 +1,5 @@
-//! Replays what a KubeRay v1.7 operator made of the fixtures (see `hack/record-reference`): for each of its pods and
-//! Services, ours of the same name must be equal field for field. What differs on purpose stands in `intended` and in
+//! Replays what a KubeRay v1.7 operator made of the fixtures (see `hack/record-reference`): for each of the children,
+//! ours of the same name must be equal field for field. What differs on purpose stands in `intended` and in
 //! `docs/differences.md`.
 
 #![allow(
@@ -60,6 +60,8 @@ fn ours(setting: &Setting, cluster: &ValidCluster<'_>, child: &Value) -> Option<
     let mut object = match child["kind"].as_str()? {
         "Pod" => pod(setting, cluster, child),
         "Service" => service(setting, cluster, child),
+        "Job" => serde_json::to_value(build::redis_cleanup_job(&setting.context(), cluster)).unwrap(),
+        "Route" => serde_json::to_value(build::head_route(&setting.context(), cluster)).unwrap(),
         "Ingress" => serde_json::to_value(build::head_ingress(&setting.context(), cluster)).unwrap(),
         "ServiceAccount" => serde_json::to_value(build::service_account(cluster)).unwrap(),
         "Role" => serde_json::to_value(build::role(cluster)).unwrap(),
@@ -139,7 +141,15 @@ fn intended(cluster: &ValidCluster<'_>, mut object: Value) -> Value {
     if object["kind"] == "Secret" {
         object["type"] = json!("Opaque");
     }
-    let spec = &mut object["spec"];
+    if object["kind"] == "Job" {
+        job(&mut object["spec"]["template"]);
+    }
+    let pod = if object["kind"] == "Job" {
+        &mut object["spec"]["template"]
+    } else {
+        &mut object
+    };
+    let spec = &mut pod["spec"];
     for container in spec["containers"].as_array_mut().into_iter().flatten() {
         for variable in container["env"].as_array_mut().into_iter().flatten() {
             if variable["name"] == "RAY_USAGE_STATS_EXTRA_TAGS" {
@@ -157,4 +167,16 @@ fn intended(cluster: &ValidCluster<'_>, mut object: Value) -> Value {
         }
     }
     object
+}
+
+/// KubeRay's pod template bears what only a pod's metadata means.
+fn job(template: &mut Value) {
+    for container in template["spec"]["containers"].as_array_mut().into_iter().flatten() {
+        container["args"] = json!(["a script in other words"]);
+    }
+    if let Some(metadata) = template["metadata"].as_object_mut() {
+        for key in ["generateName", "namespace", "ownerReferences"] {
+            metadata.remove(key);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use support::setting::Setting;
 
 /// Clusters of the fixtures, by setting.
-const CLUSTERS: [(&str, &[&str]); 5] = [
+const CLUSTERS: [(&str, &[&str]); 6] = [
     (
         "default",
         &[
@@ -31,6 +31,7 @@ const CLUSTERS: [(&str, &[&str]); 5] = [
     ),
     ("gates-on", &["raycluster-rocksdb", "raycluster-tls", "rayjob-history"]),
     ("gates-off", &["tpu-v4-plain"]),
+    ("openshift", &["raycluster-redis-password"]),
     ("switches", &["raycluster-switched"]),
     ("configured", &["raycluster-sidecars"]),
 ];

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 pub fn normal(mut object: Value) -> Value {
     match object["kind"].as_str() {
         Some("Pod") => pod(&mut object),
+        Some("Job") => job(&mut object["spec"]),
         Some("Service") => service(&mut object["spec"]),
         Some("PersistentVolumeClaim") => {
             let protection = json!(["kubernetes.io/pvc-protection"]);
@@ -69,6 +70,20 @@ fn pod(pod: &mut Value) {
     each(spec, "containers", container);
     each(spec, "initContainers", container);
     each(spec, "volumes", volume);
+}
+
+fn job(spec: &mut Value) {
+    for (key, default) in [
+        ("completionMode", json!("NonIndexed")),
+        ("completions", json!(1)),
+        ("manualSelector", json!(false)),
+        ("parallelism", json!(1)),
+        ("podReplacementPolicy", json!("TerminatingOrFailed")),
+        ("suspend", json!(false)),
+    ] {
+        drop_default(spec, key, &default);
+    }
+    pod(&mut spec["template"]);
 }
 
 fn container(container: &mut Value) {
