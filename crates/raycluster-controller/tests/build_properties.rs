@@ -176,6 +176,13 @@ proptest! {
                 prop_assert_eq!(pod.metadata.owner_references.as_ref().unwrap().len(), 1);
                 prop_assert_eq!(&pod.spec.as_ref().unwrap().containers[0].name, "ray");
             }
+            let job = build::redis_cleanup_job(&context, &valid);
+            prop_assert!(job.metadata.name.as_ref().unwrap().len() <= 63);
+            let labels = &job.spec.as_ref().unwrap().template.metadata.as_ref().unwrap().labels;
+            let node_type = labels.as_ref().unwrap().get("ray.io/node-type").map(String::as_str);
+            prop_assert_eq!(node_type, Some("redis-cleanup"), "a head Service must not find it");
+            prop_assert!(build::head_ingress(&context, &valid).metadata.name.unwrap().len() <= 50);
+            prop_assert!(build::head_route(&context, &valid).metadata.name.unwrap().len() <= 50);
             let _ = build::head_service(&context, &valid);
             let _ = build::serve_service(&valid);
             let _ = build::headless_worker_service(&valid);

@@ -169,8 +169,11 @@ fn intended(cluster: &ValidCluster<'_>, mut object: Value) -> Value {
     object
 }
 
-/// KubeRay's pod template bears what only a pod's metadata means.
+/// KubeRay's pod template bears what only a pod's metadata means, and an account that may be gone.
 fn job(template: &mut Value) {
+    if let Some(spec) = template["spec"].as_object_mut() {
+        spec.remove("serviceAccountName");
+    }
     for container in template["spec"]["containers"].as_array_mut().into_iter().flatten() {
         container["args"] = json!(["a script in other words"]);
     }

@@ -406,6 +406,38 @@ fn redis_is_emptied_by_the_ray_container_alone() {
 }
 
 #[test]
+fn redis_is_emptied_without_what_goes_before() {
+    let changes = json!({"metadata": {"annotations": {"ray.io/ft-enabled": "true"}}, "spec": {"rayVersion": "2.55.0",
+        "enableInTreeAutoscaling": true, "authOptions": {"mode": "token"}}});
+    let built = build(changes.clone());
+    let token = |container: &Value| {
+        let variables = container["env"].as_array().unwrap().iter();
+        let mut tokens = variables.filter(|variable| variable["name"] == "RAY_AUTH_TOKEN");
+        tokens.next().unwrap()["valueFrom"]["secretKeyRef"]["optional"].clone()
+    };
+    let (head, job) = (json!(built.head), json!(built.cleanup));
+    let (head, job) = (&head["spec"], &job["spec"]["template"]["spec"]);
+    assert_eq!(
+        (&head["serviceAccountName"], &job["serviceAccountName"]),
+        (&json!("raycluster-sample"), &Value::Null)
+    );
+    assert_eq!(
+        (token(&head["containers"][0]), token(&job["containers"][0])),
+        (Value::Null, json!(true))
+    );
+    let mut own = changes;
+    merge(
+        &mut own,
+        json!({"spec": {"authOptions": {"secretName": "mine"},
+        "headGroupSpec": {"template": {"spec": {"serviceAccountName": "mine"}}}}}),
+    );
+    let job = json!(build(own).cleanup);
+    let job = &job["spec"]["template"]["spec"];
+    assert_eq!(job["serviceAccountName"], "mine");
+    assert_eq!(token(&job["containers"][0]), Value::Null, "the user's stay");
+}
+
+#[test]
 fn names_of_pods() {
     let built = build(head(
         &json!({"template": {"metadata": {"name": "mine", "namespace": "elsewhere"}}}),

@@ -3,16 +3,19 @@
 //! Its pod is the head's, since that knows the way to Redis: same image, environment, volumes, node. Only the Ray
 //! container stays, and in place of Ray it calls the function that Ray brings for this.
 //!
-//! Trap: the pod carries the label `ray.io/cluster` and counts as a pod of the cluster; its node type tells it apart.
+//! Traps: the pod carries the label `ray.io/cluster` and counts as a pod of the cluster; its node type tells it apart. In
+//! a foreground deletion (that of a RayJob's cluster) all that was made for the cluster is gone already, so the pod must
+//! not need the autoscaler's account nor the Secret with the token.
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use ray_api::authentication::generated_secret;
 use ray_api::validate::ValidCluster;
 use ray_api::{annotations, environment as variables, labels, names};
 
 use super::requirements::fixed_resources;
-use super::{Context, HeadIdentity, head_pod, owner_reference, tls};
+use super::{Context, HeadIdentity, head_pod, own_service_account, owner_reference, tls};
 
 /// Seconds after which Kubernetes ends the Job.
 const DEADLINE: i64 = 300;
@@ -41,7 +44,7 @@ pub fn redis_cleanup_job(context: &Context<'_>, cluster: &ValidCluster<'_>) -> J
             active_deadline_seconds: Some(DEADLINE),
             template: PodTemplateSpec {
                 metadata: Some(metadata),
-                spec: spec.map(|spec| pod_spec(context, spec)),
+                spec: spec.map(|spec| pod_spec(context, cluster, spec)),
             },
             ..JobSpec::default()
         }),
@@ -65,7 +68,7 @@ fn shared_metadata(head: ObjectMeta) -> ObjectMeta {
     }
 }
 
-fn pod_spec(context: &Context<'_>, mut spec: PodSpec) -> PodSpec {
+fn pod_spec(context: &Context<'_>, cluster: &ValidCluster<'_>, mut spec: PodSpec) -> PodSpec {
     spec.containers.truncate(1);
     spec.containers
         .iter_mut()
@@ -73,8 +76,29 @@ fn pod_spec(context: &Context<'_>, mut spec: PodSpec) -> PodSpec {
     if let Some(init_containers) = &mut spec.init_containers {
         init_containers.retain(|container| container.name != tls::WAIT_FOR_ADDRESS);
     }
+    if cluster.spec.autoscaling() && own_service_account(cluster).is_none() {
+        spec.service_account_name = None;
+    }
+    if let Some(secret) = generated_secret(cluster.spec.auth_options.as_ref(), cluster.name) {
+        spec.containers
+            .iter_mut()
+            .for_each(|container| do_without(container, &secret));
+    }
     spec.restart_policy = Some("Never".to_owned());
     spec
+}
+
+/// Lets the container start when the Secret is gone.
+fn do_without(container: &mut Container, secret: &str) {
+    let sources = container
+        .env
+        .iter_mut()
+        .flatten()
+        .filter_map(|variable| variable.value_from.as_mut());
+    let keys = sources.filter_map(|source| source.secret_key_ref.as_mut());
+    for key in keys.filter(|key| key.name == secret) {
+        key.optional = Some(true);
+    }
 }
 
 fn run_cleanup(context: &Context<'_>, container: &mut Container) {
