@@ -190,3 +190,6 @@ impl Stage {
         does(actor.as_mut(), &mut hand);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,3 +12,6 @@ mod text;
 mod watch;
 
 pub use text::ParseFaultError;
+
+#[cfg(test)]
+mod tests;

@@ -90,3 +90,6 @@ impl Scenario {
             .to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests;

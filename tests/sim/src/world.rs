@@ -5,6 +5,8 @@
 
 pub mod controllers;
 pub mod end_state;
+#[cfg(test)]
+pub mod fixtures;
 pub mod run;
 pub mod settings;
 pub mod timeline;

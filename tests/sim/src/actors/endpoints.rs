@@ -53,7 +53,8 @@ impl Actor for Endpoints {
             None => {
                 hand.create(USER, new(&slice, &service, &endpoints));
             }
-            Some(known) if known["endpoints"] == endpoints => {}
+            // An empty list is stored as none.
+            Some(known) if items(&known["endpoints"]).eq(items(&endpoints)) => {}
             Some(_) => hand.update(USER, &slice, |slice| slice["endpoints"] = endpoints),
         }
     }
