@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::definitions::Kind;
 use super::journal::Verb;
 use super::metadata;
 use super::refusal::{Cause, Refusal, Resource};
@@ -16,6 +17,8 @@ use super::write::{Part, Request, Writer};
 const TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The account of pods that name none.
 const DEFAULT_ACCOUNT: &str = "default";
+/// The finalizer of a claim that pods use.
+pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
 /// In whose name the server itself writes.
 pub const SERVER: &str = "system:apiserver";
 /// How long a pod stays on a node that is not ready, in seconds.
@@ -49,11 +52,43 @@ pub fn namespace(writer: &Writer<'_>, object: &Value) -> Result<(), Refusal> {
 
 /// Completes a new object of Kubernetes' own kinds.
 pub fn create(writer: &Writer<'_>, object: &mut Value) -> Result<(), Refusal> {
-    if &*writer.request.kind.name != "Pod" {
-        return Ok(());
+    match &*writer.request.kind.name {
+        "Pod" => {}
+        "PersistentVolumeClaim" => {
+            protect(object);
+            return Ok(());
+        }
+        _ => return Ok(()),
     }
     account(writer, object)?;
+    tolerate(object);
     let spec = &mut object["spec"];
+    if spec.get("priority").is_none() {
+        spec["priority"] = json!(0);
+        spec["preemptionPolicy"] = json!("PreemptLowerPriority");
+    }
+    Ok(())
+}
+
+/// A claim stays while pods use it.
+fn protect(claim: &mut Value) {
+    let mut finalizers: Vec<_> = metadata::finalizers(claim).into_iter().map(str::to_owned).collect();
+    if !finalizers.iter().any(|finalizer| finalizer == CLAIM_PROTECTION) {
+        finalizers.push(CLAIM_PROTECTION.to_owned());
+    }
+    metadata::set_finalizers(claim, &finalizers);
+}
+
+/// Completes a changed object of Kubernetes' own kinds.
+pub fn update(kind: &Kind, object: &mut Value) {
+    if &*kind.name == "Pod" {
+        tolerate(object);
+    }
+}
+
+/// Pods stay a while on nodes that are in trouble.
+fn tolerate(pod: &mut Value) {
+    let spec = &mut pod["spec"];
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let tolerations = spec["tolerations"].as_array().map_or(&[][..], Vec::as_slice);
         let tolerated = tolerations.iter().any(|toleration| {
@@ -69,11 +104,6 @@ pub fn create(writer: &Writer<'_>, object: &mut Value) -> Result<(), Refusal> {
             );
         }
     }
-    if spec.get("priority").is_none() {
-        spec["priority"] = json!(0);
-        spec["preemptionPolicy"] = json!("PreemptLowerPriority");
-    }
-    Ok(())
 }
 
 /// A pod runs as an account that exists, and finds its token in every container.

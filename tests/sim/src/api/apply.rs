@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::decode;
+use super::field_error::FieldError;
 use super::journal::Written;
 use super::key::Key;
 use super::metadata;
@@ -23,7 +24,8 @@ impl Writer<'_> {
     pub fn apply(&mut self, mut config: Value, force: bool) -> Result<Written, Refusal> {
         let request = self.request;
         if request.manager.is_empty() {
-            return Err(Refusal::bad_request("fieldManager is required for apply patch"));
+            let error = FieldError::required("fieldManager", "is required for apply patch");
+            return Err(Refusal::invalid_option("PatchOptions", &error));
         }
         if config["metadata"]
             .get("managedFields")

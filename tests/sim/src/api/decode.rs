@@ -8,8 +8,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::definitions::{Definitions, Form, Kind, Served};
+use super::field_error::FieldError;
 use super::kinds;
-use super::refusal::Refusal;
+use super::metadata;
+use super::refusal::{Refusal, Resource};
 use super::schema::{Path, coerce, typed};
 
 /// The object that a client has sent, in the form in which it is checked.
@@ -46,30 +48,56 @@ pub fn decode(definitions: &Definitions, kind: &Kind, served: &Served, mut objec
     Ok(object)
 }
 
+/// The object says what it is; Kubernetes' own kinds may leave it to the path.
 fn type_meta(kind: &Kind, served: &Served, object: &mut Value) -> Result<(), Refusal> {
-    for (field, expected) in [("kind", &*kind.name), ("apiVersion", served.api_version.as_str())] {
-        match object.get(field).and_then(Value::as_str).unwrap_or_default() {
-            "" if kind.traits.custom && field == "kind" => {
-                return Err(Refusal::bad_request(format!("Object 'Kind' is missing in '{object}'")));
-            }
-            "" => object[field] = Value::from(expected),
-            found if found == expected => {}
-            found if field == "kind" => {
-                let why = format!(
-                    "{} in version {:?} cannot be handled as a {}",
-                    found, served.version, kind.name
-                );
-                return Err(Refusal::bad_request(why));
-            }
-            found => {
-                let why = format!(
-                    "the API version in the data ({found}) does not match the expected API version ({expected})"
-                );
-                return Err(Refusal::bad_request(why));
-            }
+    let found = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let expected = &*kind.name;
+    match found.as_str() {
+        "" if kind.traits.custom => return Err(nameless(expected, object)),
+        "" => object["kind"] = Value::from(expected),
+        found if found == expected => {}
+        found if kind.traits.custom => {
+            let (group, name) = (&served.group, metadata::text(object, "name"));
+            let error = FieldError::invalid("kind", &Value::from(found), format!("must be {expected}"));
+            return Err(Refusal::invalid(Resource { group, name: found }, name, &[error]));
+        }
+        found => {
+            let version = &served.version;
+            let why = format!(
+                "{found} in version {version:?} cannot be handled as a {expected}: converting ({version}.{found}) to \
+                 (core.{expected}): unknown conversion"
+            );
+            return Err(Refusal::bad_request(why));
+        }
+    }
+    let expected = served.api_version.as_str();
+    match object.get("apiVersion").and_then(Value::as_str).unwrap_or_default() {
+        "" => object["apiVersion"] = Value::from(expected),
+        found if found == expected => {}
+        found if !kind.traits.custom => {
+            let kind = &kind.name;
+            let why = format!("{kind} in version {found:?} cannot be handled as a {kind}: no kind {kind:?} is registered for it");
+            return Err(Refusal::bad_request(why));
+        }
+        found => {
+            let why = format!("the API version in the data ({found}) does not match the expected API version ({expected})");
+            return Err(Refusal::bad_request(why));
         }
     }
     Ok(())
+}
+
+/// A custom resource without a kind, with the beginning of what was sent.
+fn nameless(expected: &str, object: &Value) -> Refusal {
+    const SHOWN: usize = 30;
+    let text = object.to_string();
+    let shown = match text.get(..SHOWN).filter(|_| text.len() > SHOWN) {
+        Some(start) => format!("{start} ..."),
+        None => text.clone(),
+    };
+    Refusal::bad_request(format!(
+        "the object provided is unrecognized (must be of type {expected}): Object 'Kind' is missing in '{text}' ({shown})"
+    ))
 }
 
 fn cannot(kind: &Kind, served: &Served, why: &str) -> Refusal {

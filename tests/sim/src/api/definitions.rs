@@ -88,8 +88,10 @@ impl Kind {
 
     /// How the kind itself is named in texts.
     pub(super) fn qualified(&self) -> Resource<'_> {
+        // Inside Kubernetes an Event is one of the core group, however it is served.
+        let of_core = &*self.name == "Event";
         Resource {
-            group: &self.stored().group,
+            group: if of_core { "" } else { &self.stored().group },
             name: &self.name,
         }
     }

@@ -102,6 +102,14 @@ impl FieldError {
         BLOCKING.contains(&self.type_)
     }
 
+    /// The same error of a field of `parent`.
+    #[must_use]
+    pub fn within(mut self, parent: &str) -> Self {
+        let separator = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("{parent}{separator}{}", self.path);
+        self
+    }
+
     fn bare(type_: &'static str, path: impl Into<String>, words: &str, detail: &str) -> Self {
         let separator = if detail.is_empty() { "" } else { ": " };
         Self {

@@ -5,8 +5,10 @@
 //! An owner counts as gone when no object of its kind and name has its UID, also when it was gone before the dependant
 //! came.
 //!
-//! The namespace controller is here too, in [`namespace`]: it empties namespaces that are being deleted.
+//! Two other controllers that end things are here too: [`namespace`] empties namespaces that are being deleted, and
+//! [`claim`] keeps the claims of volumes that pods use.
 
+mod claim;
 mod namespace;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +107,9 @@ impl Collector {
             }
         }
         let object = change.object();
+        for claim in claim::freed(change) {
+            self.look_at(claim);
+        }
         let uid = metadata::text(object, "uid").to_owned();
         let Some(after) = change.after() else {
             self.by_uid.remove(&uid);
@@ -156,10 +161,10 @@ impl Collector {
 
     fn attend(&mut self, key: &Key) {
         let Some(object) = self.server.get(key) else { return };
-        let done = if &*key.kind == "Namespace" {
-            namespace::attend(&self.server, &object)
-        } else {
-            self.collect(key, &object)
+        let done = match &*key.kind {
+            "Namespace" => namespace::attend(&self.server, &object),
+            "PersistentVolumeClaim" => claim::attend(&self.server, key, &object).and_then(|_| self.collect(key, &object)),
+            _ => self.collect(key, &object),
         };
         // Somebody else was quicker, or it takes more than one look.
         if done != Ok(true) {
@@ -290,17 +295,19 @@ impl Collector {
     }
 
     fn remove_finalizer(&self, key: &Key, finalizer: &str) -> Result<bool, Refusal> {
-        let changed = self.server.change(USER, Verb::Patch, key, |object| {
-            let left: Vec<_> = metadata::finalizers(object)
-                .into_iter()
-                .filter(|name| *name != finalizer)
-                .collect();
-            let left: Vec<_> = left.into_iter().map(str::to_owned).collect();
+        remove_finalizer(&self.server, USER, key, finalizer)
+    }
+}
+
+/// Takes a finalizer from an object.
+fn remove_finalizer(server: &Server, user: &str, key: &Key, finalizer: &str) -> Result<bool, Refusal> {
+        let changed = server.change(user, Verb::Patch, key, |object| {
+            let left = metadata::finalizers(object).into_iter().filter(|name| *name != finalizer);
+            let left: Vec<_> = left.map(str::to_owned).collect();
             metadata::set_finalizers(object, &left);
         });
         unless_gone(changed.map(|_| ()))
     }
-}
 
 /// The owner references of an object, by UID.
 fn owners(object: &Value) -> impl Iterator<Item = (&str, &Value)> {

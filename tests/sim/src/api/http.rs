@@ -91,7 +91,7 @@ impl Call {
         {
             return Ok(whole(StatusCode::OK, answer.to_string()));
         }
-        let route = Route::parse(definitions, path).ok_or_else(Refusal::no_such_path)?;
+        let route = Route::parse(definitions, path)?;
         match (&self.method, &route.name, route.part) {
             (&Method::GET, None, _) if self.parameters.flag("watch") => self.watch(route),
             (&Method::GET, None, _) => self.list(route),
@@ -156,7 +156,7 @@ impl Call {
     fn update(&self, route: &Route) -> Answer {
         let object = self.object()?;
         let written = self.write(route, Verb::Update, |writer| writer.update(object))?;
-        Ok(self.wrote(route, StatusCode::OK, &written))
+        Ok(self.wrote(route, code_of(&written), &written))
     }
 
     fn patch(&self, route: &Route) -> Answer {
@@ -186,9 +186,7 @@ impl Call {
                 return Err(Refusal::unsupported_media_type(accepted));
             }
         }?;
-        let created = matches!(&written, Written::Changed(change) if change.type_ == ChangeType::Added);
-        let code = if created { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(self.wrote(route, code, &written))
+        Ok(self.wrote(route, code_of(&written), &written))
     }
 
     fn delete(&self, route: &Route) -> Answer {
@@ -324,6 +322,13 @@ impl Call {
             verb,
             kind: kind.name.clone(),
         });
+    }
+}
+
+fn code_of(written: &Written) -> StatusCode {
+    match written {
+        Written::Changed(change) if change.type_ == ChangeType::Added => StatusCode::CREATED,
+        _ => StatusCode::OK,
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) use pod::is_finished as pod_is_finished;
 pub(super) static PLAIN: Plain = Plain;
 pub(super) static FREELY_NAMED: FreelyNamed = FreelyNamed;
 pub(super) static CONFIG_MAP: self::core::ConfigMap = self::core::ConfigMap;
+pub(super) static ENDPOINT_SLICE: self::core::EndpointSlice = self::core::EndpointSlice;
 pub(super) static EVENT: event::Event = event::Event;
 pub(super) static INGRESS: self::core::Ingress = self::core::Ingress;
 pub(super) static JOB: job::Job = job::Job;

@@ -115,45 +115,39 @@ pub fn carry(new: &mut Value, old: &Value) {
 
 /// What is wrong with the metadata of any object.
 pub fn validate(object: &Value, rule: NameRule) -> Vec<FieldError> {
-    let metadata = &object["metadata"];
     let mut errors = names(object, rule);
+    errors.extend(validate_maps(object));
+    for finalizer in finalizers(object) {
+        let wrong = kubernetes_names::qualified_name(finalizer);
+        errors.extend(invalid("metadata.finalizers", finalizer, &wrong));
+    }
+    errors
+}
+
+/// What is wrong with labels, annotations and owners.
+fn validate_maps(object: &Value) -> Vec<FieldError> {
+    let metadata = &object["metadata"];
+    let mut errors = Vec::new();
     for (key, value) in metadata["labels"].as_object().into_iter().flatten() {
-        let wrong = kubernetes_names::qualified_name(key);
-        errors.extend(
-            wrong
-                .iter()
-                .map(|why| FieldError::invalid("metadata.labels", &json!(key), why)),
-        );
-        let wrong = kubernetes_names::label_value(value.as_str().unwrap_or_default());
-        errors.extend(
-            wrong
-                .iter()
-                .map(|why| FieldError::invalid("metadata.labels", value, why)),
-        );
+        let value = value.as_str().unwrap_or_default();
+        errors.extend(invalid("metadata.labels", key, &kubernetes_names::qualified_name(key)));
+        errors.extend(invalid("metadata.labels", value, &kubernetes_names::label_value(value)));
     }
     let mut size = 0;
     for (key, value) in metadata["annotations"].as_object().into_iter().flatten() {
         let wrong = kubernetes_names::qualified_name(&key.to_lowercase());
-        errors.extend(
-            wrong
-                .iter()
-                .map(|why| FieldError::invalid("metadata.annotations", &json!(key), why)),
-        );
+        errors.extend(invalid("metadata.annotations", key, &wrong));
         size += key.len() + value.as_str().map_or(0, str::len);
     }
     if size > MOST_ANNOTATIONS {
         errors.push(FieldError::too_long("metadata.annotations", MOST_ANNOTATIONS));
     }
     errors.extend(owners(&metadata["ownerReferences"]));
-    for finalizer in finalizers(object) {
-        let wrong = kubernetes_names::qualified_name(finalizer);
-        errors.extend(
-            wrong
-                .iter()
-                .map(|why| FieldError::invalid("metadata.finalizers", &json!(finalizer), why)),
-        );
-    }
     errors
+}
+
+fn invalid(path: &str, value: &str, wrong: &[String]) -> Vec<FieldError> {
+    wrong.iter().map(|why| FieldError::invalid(path, &json!(value), why)).collect()
 }
 
 /// What is wrong with the finalizers of Kubernetes' own kinds.
@@ -186,10 +180,7 @@ fn names(object: &Value, rule: NameRule) -> Vec<FieldError> {
                 .collect()
         }
     };
-    wrong
-        .iter()
-        .map(|why| FieldError::invalid("metadata.name", &json!(name), why))
-        .collect()
+    invalid("metadata.name", name, &wrong)
 }
 
 fn owners(references: &Value) -> Vec<FieldError> {
@@ -258,5 +249,6 @@ pub fn validate_update(new: &Value, old: &Value) -> Vec<FieldError> {
             ));
         }
     }
+    errors.extend(validate_maps(new));
     errors
 }

@@ -2,6 +2,7 @@
 //!
 //! Strategic merge patches are refused: the controllers and their users' tools have no need of them.
 
+use http::StatusCode;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation};
 use serde_json::Value;
 
@@ -35,7 +36,12 @@ impl Patch {
 
     /// Reads a patch.
     pub fn json(body: &[u8]) -> Result<Self, Refusal> {
-        let patch: JsonPatch = serde_json::from_slice(body).map_err(undecodable)?;
+        let value: Value = serde_json::from_slice(body).map_err(undecodable)?;
+        if !value.is_array() {
+            let why = "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp";
+            return Err(Refusal::bad_request(why));
+        }
+        let patch: JsonPatch = serde_json::from_value(value).map_err(undecodable)?;
         if patch.0.len() > MOST_OPERATIONS {
             return Err(Refusal::bad_request("too many operations in a JSON patch"));
         }
@@ -81,9 +87,17 @@ impl Writer<'_> {
         let current = self.current()?;
         let mut patched = Value::clone(&decode::external_form(request.served, &current));
         patch.apply(&mut patched)?;
+        let expected = &request.served.api_version;
+        if request.kind.traits.custom && patched["apiVersion"] != expected.as_str() {
+            let error = FieldError::invalid("apiVersion", &patched["apiVersion"], format!("must be {expected}"));
+            return Err(Refusal::invalid(request.kind.qualified(), request.name, &[error]));
+        }
         let text = patched.to_string();
         let patched = decode::decode(self.server.definitions(), request.kind, request.served, patched);
         let patched = patched.map_err(|refusal| {
+            if refusal.code != StatusCode::BAD_REQUEST {
+                return refusal;
+            }
             let error = FieldError::invalid("patch", &Value::from(text), &refusal.message);
             Refusal::invalid(Resource { group: "", name: "" }, "", &[error])
         })?;

@@ -75,6 +75,8 @@ impl View {
             remaining,
         } = page(store, &self.kind, query)?;
         let mut metadata = json!({ "resourceVersion": revision.to_string() });
+        // Lists of custom resources have the field in any case.
+        let continue_ = continue_.or_else(|| self.kind.traits.custom.then(String::new));
         if let Some(token) = continue_ {
             metadata["continue"] = json!(token);
         }
@@ -98,17 +100,28 @@ impl View {
                 text.put_u8(b',');
             }
             let item = self.text(object);
-            match item.strip_prefix(prefix.as_bytes()).filter(|_| bare) {
+            match item.strip_prefix(prefix.as_bytes()) {
+                _ if !bare => text.put_slice(&item),
                 Some(rest) => {
                     text.put_u8(b'{');
                     text.put_slice(rest);
                 }
-                None => text.put_slice(&item),
+                None => text.put_slice(without_type(&self.value(object.value())).to_string().as_bytes()),
             }
         }
         text.put_slice(b"]}");
         Ok(text.freeze())
     }
+}
+
+/// For kinds with a field that comes before `apiVersion`.
+fn without_type(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("apiVersion");
+        fields.remove("kind");
+    }
+    object
 }
 
 struct Page {

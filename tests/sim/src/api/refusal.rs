@@ -177,6 +177,15 @@ impl Refusal {
         refusal
     }
 
+    /// An option of a request is wrong.
+    #[must_use]
+    pub fn invalid_option(options: &str, error: &FieldError) -> Self {
+        let group = "meta.k8s.io";
+        let mut refusal = Self::invalid(Resource { group, name: options }, "", std::slice::from_ref(error));
+        refusal.details.get_or_insert_default().name = String::new();
+        refusal
+    }
+
     /// Not understood.
     #[must_use]
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -245,9 +254,11 @@ impl Refusal {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code.as_u16(),
         });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
         if let Some(details) = &self.details {
             status["details"] = json!(details);
         }

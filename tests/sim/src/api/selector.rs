@@ -176,7 +176,7 @@ fn requirement(text: &str) -> Result<Requirement, String> {
         let inner = list
             .trim_end()
             .strip_suffix(')')
-            .ok_or_else(|| format!("found '{list}', expected: ',' or ')'"))?;
+            .ok_or_else(|| format!("found '{list}', expected: ',', ')' or identifier"))?;
         Ok(inner.split(',').map(|value| value.trim().to_owned()).collect())
     };
     let key = |key: &str| -> Result<String, String> {

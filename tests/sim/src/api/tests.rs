@@ -22,5 +22,6 @@ mod patch;
 mod place;
 mod quota;
 mod replay;
+mod twin;
 mod update;
 mod watch;

@@ -117,7 +117,7 @@ const KINDS: &[Builtin] = &[
     Builtin { name: "RoleBinding", plural: "rolebindings", group: "rbac.authorization.k8s.io", schema: Some(of::<RoleBinding>),
         traits: CREATE_ON_UPDATE, rules: &kinds::ROLE_BINDING, ..USUAL },
     Builtin { name: "EndpointSlice", plural: "endpointslices", group: "discovery.k8s.io", schema: Some(of::<EndpointSlice>),
-        traits: Traits { generation: true, ..USUAL.traits }, ..USUAL },
+        traits: Traits { generation: true, ..USUAL.traits }, rules: &kinds::ENDPOINT_SLICE, ..USUAL },
     Builtin { name: "Ingress", plural: "ingresses", group: "networking.k8s.io", schema: Some(of::<Ingress>),
         traits: WITH_GENERATION, rules: &kinds::INGRESS, ..USUAL },
     Builtin { name: "NetworkPolicy", plural: "networkpolicies", group: "networking.k8s.io", schema: Some(of::<NetworkPolicy>),

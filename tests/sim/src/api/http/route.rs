@@ -7,6 +7,7 @@ use http::Uri;
 use percent_encoding::percent_decode_str;
 
 use crate::api::definitions::{Definitions, Kind};
+use crate::api::refusal::Refusal;
 use crate::api::write::Part;
 
 /// What a path names.
@@ -29,8 +30,8 @@ pub struct Route {
 pub struct Parameters(BTreeMap<String, String>);
 
 impl Route {
-    /// The route of a path; none when there is nothing.
-    pub fn parse(definitions: &Definitions, path: &str) -> Option<Self> {
+    /// The route of a path.
+    pub fn parse(definitions: &Definitions, path: &str) -> Result<Self, Refusal> {
         let segments: Vec<_> = path
             .split('/')
             .filter(|segment| !segment.is_empty())
@@ -40,7 +41,7 @@ impl Route {
         let (group, version, rest) = match segments.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
-            _ => return None,
+            _ => return Err(Refusal::no_such_path()),
         };
         let find = |plural: &str| {
             let (kind, served) = definitions.resource(group, version, plural)?;
@@ -52,25 +53,28 @@ impl Route {
         {
             return Self::of(kind, version, Some(namespace), rest);
         }
-        let [plural, rest @ ..] = rest else { return None };
-        let (kind, version) = find(plural)?;
+        let [plural, rest @ ..] = rest else {
+            return Err(Refusal::no_such_path());
+        };
+        let (kind, version) = find(plural).ok_or_else(Refusal::no_such_path)?;
         // Objects in namespaces have no path without them.
         if kind.namespaced && !rest.is_empty() {
-            return None;
+            return Err(Refusal::no_such_path());
         }
         Self::of(kind, version, None, rest)
     }
 
-    fn of(kind: Arc<Kind>, version: usize, namespace: Option<&str>, rest: &[&str]) -> Option<Self> {
+    fn of(kind: Arc<Kind>, version: usize, namespace: Option<&str>, rest: &[&str]) -> Result<Self, Refusal> {
         let (name, part) = match *rest {
             [] => (None, Part::Main),
             [name] => (Some(name), Part::Main),
             [name, "status"] if kind.traits.status => (Some(name), Part::Status),
             [name, "binding"] if &*kind.name == "Pod" => (Some(name), Part::Binding),
             [name, "finalize"] if &*kind.name == "Namespace" => (Some(name), Part::Finalize),
-            _ => return None,
+            [name, _] if kind.traits.custom => return Err(Refusal::not_found(kind.resource(), name)),
+            _ => return Err(Refusal::no_such_path()),
         };
-        Some(Self {
+        Ok(Self {
             kind,
             version,
             namespace: namespace.map(str::to_owned),

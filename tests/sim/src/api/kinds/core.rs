@@ -132,6 +132,19 @@ impl Rules for RoleBinding {
     }
 }
 
+/// Endpoint slices.
+#[derive(Debug)]
+pub struct EndpointSlice;
+
+impl Rules for EndpointSlice {
+    fn default(&self, object: &mut Value) {
+        for port in items_mut(object, "ports") {
+            set_default(port, "name", "");
+            set_default(port, "protocol", "TCP");
+        }
+    }
+}
+
 /// Ingresses.
 #[derive(Debug)]
 pub struct Ingress;

@@ -33,14 +33,11 @@ impl Rules for Job {
     }
 
     fn prepare_create(&self, job: &mut Value) {
-        let bare = job["spec"]["template"]["metadata"].get("labels").is_none();
         job["status"] = json!({});
         if job["spec"]["manualSelector"] != true {
             select(job);
         }
-        if !bare {
-            labels_of_template(job);
-        }
+        labels_of_template(job);
     }
 
     fn prepare_update(&self, new: &mut Value, _old: &Value) {
@@ -48,12 +45,7 @@ impl Rules for Job {
     }
 
     fn validate(&self, job: &Value) -> Vec<FieldError> {
-        let spec = &job["spec"]["template"]["spec"];
-        let mut errors = pod_spec::validate(spec, "spec.template.spec");
-        if spec["restartPolicy"] == "Always" {
-            let detail = r#"valid values: "OnFailure", "Never""#;
-            errors.push(FieldError::required("spec.template.spec.restartPolicy", detail));
-        }
+        let mut errors = Vec::new();
         for field in [
             "parallelism",
             "completions",
@@ -66,6 +58,12 @@ impl Rules for Job {
                 let detail = "must be greater than or equal to 0";
                 errors.push(FieldError::invalid(format!("spec.{field}"), value, detail));
             }
+        }
+        let spec = &job["spec"]["template"]["spec"];
+        errors.extend(pod_spec::validate(spec, "spec.template.spec"));
+        if spec["restartPolicy"] == "Always" {
+            let detail = r#"valid values: "OnFailure", "Never""#;
+            errors.push(FieldError::required("spec.template.spec.restartPolicy", detail));
         }
         errors
     }

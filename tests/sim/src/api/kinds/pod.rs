@@ -22,8 +22,10 @@ impl Rules for Pod {
     fn prepare_create(&self, pod: &mut Value) {
         pod["status"] = json!({ "phase": "Pending", "qosClass": quality_of_service(&pod["spec"]) });
         if !items(&pod["spec"], "schedulingGates").is_empty() {
-            pod["status"]["conditions"] = json!([{ "type": "PodScheduled", "status": "False",
-                "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates" }]);
+            let condition = json!({ "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+                "lastTransitionTime": pod["metadata"]["creationTimestamp"] });
+            pod["status"]["conditions"] = json!([condition]);
         }
     }
 

@@ -15,6 +15,9 @@ pub fn default(spec: &mut Value) {
     set_default(spec, "restartPolicy", "Always");
     set_default(spec, "securityContext", json!({}));
     set_default(spec, "terminationGracePeriodSeconds", 30);
+    if spec["terminationGracePeriodSeconds"].as_i64() < Some(0) {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
     set_default(spec, "schedulerName", "default-scheduler");
     // The old name of the field says the same.
     if spec["serviceAccountName"].is_null() && !spec["serviceAccount"].is_null() {
@@ -134,14 +137,6 @@ pub fn validate(spec: &Value, path: &str) -> Vec<FieldError> {
             policies,
         ));
     }
-    if spec["terminationGracePeriodSeconds"]
-        .as_i64()
-        .is_some_and(i64::is_negative)
-    {
-        let value = &spec["terminationGracePeriodSeconds"];
-        let path = format!("{path}.terminationGracePeriodSeconds");
-        errors.push(FieldError::invalid(path, value, "must be greater than or equal to 0"));
-    }
     errors
 }
 
@@ -175,6 +170,11 @@ fn container_errors<'a>(
                 let detail = "must be between 1 and 65535, inclusive";
                 errors.push(FieldError::invalid(path, &port["containerPort"], detail));
             }
+        }
+    }
+    for (index, variable) in items(container, "env").iter().enumerate() {
+        if variable["name"].as_str().is_none_or(str::is_empty) {
+            errors.push(FieldError::required(format!("{path}.env[{index}].name"), ""));
         }
     }
     let mut paths = BTreeSet::new();

@@ -8,19 +8,33 @@ use serde_json::{Map, Value};
 use super::{Limits, Merge, Path, Schema, Type};
 use crate::api::field_error::FieldError;
 
-/// All that is wrong with `value`; `old` is what it was before.
-#[must_use]
-pub fn validate(value: &Value, old: Option<&Value>, schema: &Schema, path: Path<'_>) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    walk(value, old, schema, &path, &mut errors);
+/// Adds all that is wrong with an object to what is known to be wrong with it; `old` is what it was before.
+pub fn object_errors(value: &Value, old: Option<&Value>, schema: &Schema, errors: &mut Vec<FieldError>) {
+    walk(value, old, schema, &Path::Root, errors);
+    rule_errors(value, old, schema, errors);
+}
+
+/// The same, of a write of the status: nothing else is looked at. Texts name fields from the status on, as Kubernetes has
+/// it.
+pub fn status_errors(value: &Value, old: Option<&Value>, schema: &Schema, errors: &mut Vec<FieldError>) {
+    const STATUS: &str = "status";
+    if let (Some(status), Some(schema)) = (value.get(STATUS), schema.field(STATUS)) {
+        let old = old.and_then(|old| old.get(STATUS));
+        let mut found = Vec::new();
+        walk(status, old, schema, &Path::Root, &mut found);
+        errors.extend(found.into_iter().map(|error| error.within(STATUS)));
+    }
+    rule_errors(value, old, schema, errors);
+}
+
+fn rule_errors(value: &Value, old: Option<&Value>, schema: &Schema, errors: &mut Vec<FieldError>) {
     if errors.iter().any(FieldError::blocks_rules) {
         let detail = "some validation rules were not checked because the object was invalid; correct the existing errors \
                       to complete validation";
         errors.push(FieldError::invalid("<nil>", &Value::Null, detail));
     } else {
-        rules(value, old, schema, &path, &mut errors);
+        rules(value, old, schema, &Path::Root, errors);
     }
-    errors
 }
 
 fn walk(value: &Value, old: Option<&Value>, schema: &Schema, path: &Path<'_>, errors: &mut Vec<FieldError>) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -281,5 +281,23 @@ fn pods_of_a_cluster_that_is_deleted_go() {
                 pod.is_none() && cluster.is_none()
             })
             .await;
+    });
+}
+
+#[test]
+fn a_claim_stays_while_a_pod_uses_it() {
+    place::run("claim", async |place| {
+        let claim = json!({ "metadata": { "name": "a" }, "spec": { "accessModes": ["ReadWriteOnce"],
+            "resources": { "requests": { "storage": "1Gi" } } } });
+        place.create::<PersistentVolumeClaim>(claim).await.unwrap();
+        let mut user = pod("p");
+        user["spec"]["volumes"] = json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "a" } }]);
+        place.create::<Pod>(user).await.unwrap();
+        let claims = place.api::<PersistentVolumeClaim>();
+        claims.delete("a", &DeleteParams::default()).await.unwrap();
+        a_while(&place).await;
+        assert!(claims.get("a").await.unwrap().metadata.deletion_timestamp.is_some());
+        place.api::<Pod>().delete("p", &DeleteParams::default()).await.unwrap();
+        place.eventually("the claim is gone", async || claims.get_opt("a").await.unwrap().is_none()).await;
     });
 }

@@ -38,7 +38,12 @@ pub struct Place {
 
 /// Runs a test in a namespace of its own.
 pub fn run<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Place) -> F) {
-    let real = std::env::var(VARIABLE).ok();
+    run_on(std::env::var(VARIABLE).is_ok(), name, test);
+}
+
+/// The same on one of the two.
+pub fn run_on<F: Future<Output = ()>>(real: bool, name: &str, test: impl FnOnce(Place) -> F) {
+    let real = real.then(|| std::env::var(VARIABLE).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(real.is_none())

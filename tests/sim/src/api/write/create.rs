@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Part, Writer};
 use crate::api::journal::Written;
 use crate::api::refusal::{Refusal, Resource};
-use crate::api::schema::{Path, validate};
+use crate::api::schema::validate;
 use crate::api::{admission, apply, decode, metadata, quota};
 
 /// How often a generated name is tried.
@@ -79,12 +79,7 @@ impl Writer<'_> {
         let name = metadata::text(&object, "name").to_owned();
         let mut errors = metadata::validate(&object, kind.rules.name_rule());
         if kind.traits.custom {
-            errors.extend(validate::validate(
-                &object,
-                None,
-                &self.request.served.schema,
-                Path::Root,
-            ));
+            validate::object_errors(&object, None, &self.request.served.schema, &mut errors);
         } else {
             errors.extend(metadata::validate_finalizers(&object));
             errors.extend(kind.rules.validate(&object));

@@ -9,8 +9,8 @@ use super::{Part, Writer};
 use crate::api::field_error::FieldError;
 use crate::api::journal::Written;
 use crate::api::refusal::Refusal;
-use crate::api::schema::{Path, validate};
-use crate::api::{apply, decode, metadata};
+use crate::api::schema::validate;
+use crate::api::{admission, apply, decode, metadata};
 
 impl Writer<'_> {
     /// Replaces the object by one that a client has sent.
@@ -56,6 +56,9 @@ impl Writer<'_> {
         let old = decode::checked_form(self.request.served, current);
         self.named(&mut new)?;
         self.version(&mut new, &old)?;
+        if self.request.part == Part::Main {
+            admission::update(kind, &mut new);
+        }
         self.prepare(&mut new, &old);
         let errors = self.wrong(&new, &old);
         if !errors.is_empty() {
@@ -167,15 +170,14 @@ impl Writer<'_> {
 
     fn wrong(&self, new: &Value, old: &Value) -> Vec<FieldError> {
         let kind = self.request.kind;
-        let mut errors = metadata::validate_update(new, old);
-        errors.extend(metadata::validate(new, kind.rules.name_rule()));
+        let schema = &self.request.served.schema;
+        // Kubernetes checks the metadata twice.
+        let mut errors = metadata::validate(new, kind.rules.name_rule());
+        errors.extend(metadata::validate_update(new, old));
+        errors.extend(metadata::validate_update(new, old));
         match (kind.traits.custom, self.request.part) {
-            (true, _) => errors.extend(validate::validate(
-                new,
-                Some(old),
-                &self.request.served.schema,
-                Path::Root,
-            )),
+            (true, Part::Main) => validate::object_errors(new, Some(old), schema, &mut errors),
+            (true, _) => validate::status_errors(new, Some(old), schema, &mut errors),
             (false, Part::Main) => {
                 errors.extend(kind.rules.validate_update(new, old));
                 errors.extend(kind.rules.validate(new));
