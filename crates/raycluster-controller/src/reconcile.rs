@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use ray_api::gates::Gate;
 use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_api::validate::{self, Group, ValidCluster, Violations};
-use ray_runtime::controller::{Pass, Reconcile};
+use ray_runtime::controller::{Failure, Pass, Reconcile};
 use ray_runtime::guard::Guarded;
 use ray_runtime::object_key::ObjectKey;
 
@@ -222,6 +222,8 @@ impl RayClusterController {
             .pod_failures
             .first()
             .map(|failure| (failure.marker, failure.error.to_string()));
+        let error = applied.error.as_ref().filter(|error| !error.conflict());
+        facts.error = error.map(ToString::to_string);
         let now = self.clock.now();
         let status = status::status(cluster, &facts, &self.gates, now);
         self.write_status(object, status, now).await

@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub head_service: Option<Arc<WatchedService>>,
     /// A pod that could not be created or deleted: reason and message.
     pub replica_failure: Option<(&'static str, String)>,
+    /// What else went wrong in this pass, unless it is only to be tried again.
+    pub error: Option<String>,
     /// What the autoscaler wants deleted and stays for now.
     pub held_back: &'a [HeldBack],
     /// Whether this pass failed, with a pod or otherwise.
@@ -58,6 +60,7 @@ impl<'a> Facts<'a> {
             head: observed.heads().first().copied().cloned(),
             head_service: observed.head_services.first().cloned(),
             replica_failure: None,
+            error: None,
             held_back: &[],
             failed: false,
         }

@@ -153,6 +153,7 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
 fn why_not_provisioned(facts: &Facts<'_>) -> Option<String> {
     let refused = facts.replica_failure.as_ref().map(|(_, message)| message.clone());
     refused
+        .or_else(|| facts.error.clone())
         .or_else(|| trouble::held_back(facts.pods).map(|(_, message)| message))
         .or_else(|| trouble::waits_for_head(facts.pods, facts.head.as_deref()))
 }

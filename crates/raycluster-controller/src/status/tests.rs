@@ -16,6 +16,7 @@ struct Passes {
     pods: Vec<Value>,
     service: Option<Value>,
     failure: Option<(&'static str, String)>,
+    error: Option<String>,
     held_back: Vec<HeldBack>,
     failed: bool,
     time: Timestamp,
@@ -43,6 +44,7 @@ impl Passes {
                 "ports": [{"name": "dashboard", "port": 8265, "targetPort": 8265}]}}),
             ),
             failure: None,
+            error: None,
             held_back: Vec::new(),
             failed: false,
             time: Timestamp::UNIX_EPOCH,
@@ -66,6 +68,7 @@ impl Passes {
         };
         let mut facts = Facts::of(&valid, stored.as_ref(), &observed);
         facts.replica_failure.clone_from(&self.failure);
+        facts.error.clone_from(&self.error);
         facts.held_back = &self.held_back;
         facts.failed = self.failed || self.failure.is_some();
         let status = status(&valid, &facts, &self.gates, self.time);
@@ -244,6 +247,9 @@ fn a_refusal_is_said_while_the_cluster_is_provisioned() {
         "exceeded quota: team".to_owned(),
     ));
     assert_eq!(provisioning(&passes.next()), "exceeded quota: team");
+    passes.failure = None;
+    passes.error = Some("ServiceAccount mine does not exist".to_owned());
+    assert_eq!(provisioning(&passes.next()), "ServiceAccount mine does not exist");
 }
 
 #[test]
