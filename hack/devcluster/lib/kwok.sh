@@ -34,6 +34,7 @@ kwok_nodes() {
 		stop kwok
 		return
 	fi
+	kwok_spares_namesakes | kubectl apply -f - >/dev/null
 	# Leases keep the nodes alive at a hundredth of the writes of their status.
 	start kwok "$BIN/kwok" --kubeconfig="$STATE/kwok.kubeconfig" \
 		--manage-all-nodes=false --manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake \
@@ -43,6 +44,32 @@ kwok_nodes() {
 	done | kubectl create -f - >/dev/null
 	wait_running 120 "$count fake nodes to be Ready" kwok kwok_ready "$count"
 	say "$count fake nodes are Ready"
+}
+
+# kwok_spares_namesakes: kwok deletes by name, where a kubelet says which pod it means. When it is late, the next pod of
+# that name has come meanwhile, and would be gone without a reason.
+kwok_spares_namesakes() {
+	cat <<-YAML
+		---
+		apiVersion: admissionregistration.k8s.io/v1
+		kind: ValidatingAdmissionPolicy
+		metadata:
+		  name: kwok-spares-namesakes
+		spec:
+		  matchConstraints:
+		    resourceRules:
+		    - {apiGroups: [""], apiVersions: [v1], operations: [DELETE], resources: [pods]}
+		  matchConditions:
+		  - {name: kwok, expression: request.userInfo.username == "kwok"}
+		  validations:
+		  - {expression: has(oldObject.metadata.deletionTimestamp), message: this is another pod of that name}
+		---
+		apiVersion: admissionregistration.k8s.io/v1
+		kind: ValidatingAdmissionPolicyBinding
+		metadata:
+		  name: kwok-spares-namesakes
+		spec: {policyName: kwok-spares-namesakes, validationActions: [Deny]}
+	YAML
 }
 
 kwok_node() {

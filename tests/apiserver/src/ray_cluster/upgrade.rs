@@ -48,7 +48,7 @@ async fn recreate_replaces_all_pods_of_a_changed_spec() {
     let after = names(&place.pods("ray.io/cluster=c").await);
     for_a_while("the new ones stay", seconds(4), async || {
         let now = names(&place.pods("ray.io/cluster=c").await);
-        holds(now == after, || format!("{now:?}"))
+        holds(now == after, || format!("{after:?}, then {now:?}"))
     })
     .await;
     place.end().await;
