@@ -1,4 +1,4 @@
-//! Carries out what [`deletion`](crate::deletion) decides: the finalizer, the Job that empties Redis, and the end.
+//! Carries out what [`deletion`] decides: the finalizer, the Job that empties Redis, and the end.
 
 use std::time::Duration;
 
