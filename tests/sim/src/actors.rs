@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::api::{Change, Key};
+use crate::ray::session::Misbehaviour;
 use crate::world::witness::{Sight, Witnesses};
 use agenda::Agenda;
 use hand::{Hand, Surroundings};
@@ -46,7 +47,7 @@ pub trait Actor: Send {
     fn order(&mut self, _order: &Order, _hand: &mut Hand<'_>) {}
 }
 
-/// What happens from outside: to machines, containers and images, or what a program demands.
+/// What happens from outside: to machines, containers, images and dashboards, or what a program demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// A container is killed, as by the kernel when memory is short.
@@ -71,6 +72,10 @@ pub enum Order {
         /// Its name.
         image: String,
     },
+    /// The dashboard of a RayCluster's head does something out of the ordinary from now on.
+    Misbehave(Misbehaviour),
+    /// It does so no more.
+    Behave(Misbehaviour),
     /// Programs demand this number of replicas of a worker group.
     Demand {
         /// The RayCluster.
@@ -138,7 +143,7 @@ impl Stage {
             };
             tokio::select! {
                 biased;
-                Some(order) = self.orders.recv() => self.each(|actor, hand| actor.order(&order, hand)),
+                Some(order) = self.orders.recv() => self.order(&order),
                 () = surroundings.server.changed(self.seen) => {}
                 () = surroundings.ray.changed() => self.each(|actor, hand| actor.ray_changed(hand)),
                 () = due => {}
@@ -162,6 +167,14 @@ impl Stage {
                 continue;
             };
             self.one(index, |actor, hand| actor.look(&key, hand));
+        }
+    }
+
+    fn order(&mut self, order: &Order) {
+        match order {
+            Order::Misbehave(misbehaviour) => self.surroundings.ray.misbehave(misbehaviour.clone()),
+            Order::Behave(misbehaviour) => self.surroundings.ray.behave(misbehaviour),
+            _ => self.each(|actor, hand| actor.order(order, hand)),
         }
     }
 

@@ -13,7 +13,7 @@ pub mod timeline;
 mod trouble;
 pub mod witness;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ray_runtime::random::Random;
@@ -29,7 +29,7 @@ use crate::faults::incident::Incidents;
 use crate::ray::session::Ray;
 use controllers::Controllers;
 use end_state::EndState;
-use run::Run;
+use run::{AtRest, Run};
 use settings::Settings;
 use witness::{Witness, Witnesses};
 
@@ -44,6 +44,7 @@ pub struct World {
     incidents: Arc<Incidents>,
     witnesses: Arc<Witnesses>,
     orders: mpsc::UnboundedSender<Order>,
+    at_rest: Mutex<AtRest>,
 }
 
 /// Something has not come in time.
@@ -87,6 +88,7 @@ impl World {
             incidents,
             witnesses,
             orders,
+            at_rest: Mutex::default(),
         }
     }
 
@@ -164,6 +166,7 @@ impl World {
         let mut seen = self.server().revision();
         let mut rest = Instant::now() + self.settings().rest;
         let mut last = "nothing has changed".to_owned();
+        let mut before = self.controllers.requests();
         while Instant::now() < rest {
             if Instant::now() >= end {
                 return Err(NotReached {
@@ -177,10 +180,17 @@ impl World {
                 seen = change.revision;
                 if !HEARSAY.contains(&&*change.key.kind) {
                     rest = Instant::now() + self.settings().rest;
+                    before = self.controllers.requests();
                     last = format!("{} has changed", change.key);
                 }
             }
         }
+        let mut requests = self.controllers.requests();
+        for (controller, requests) in &mut requests {
+            *requests = requests.since(before.get(controller).copied().unwrap_or_default());
+        }
+        let time = self.settings().rest;
+        *self.at_rest.lock().unwrap_or_else(PoisonError::into_inner) = AtRest { time, requests };
         Ok(())
     }
 
@@ -197,6 +207,7 @@ impl World {
             incidents: self.incidents.all(),
             end: EndState::of(self.server()),
             requests: self.controllers.requests(),
+            at_rest: self.at_rest.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             violations: self.witnesses.verdict(self.server(), self.ray()),
         }
     }

@@ -202,7 +202,7 @@ impl Actor for Kubelet {
             Order::MendImage { image } => {
                 self.missing_images.remove(image);
             }
-            Order::Demand { .. } => {}
+            Order::Demand { .. } | Order::Misbehave(_) | Order::Behave(_) => {}
         }
     }
 }

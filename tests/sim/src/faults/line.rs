@@ -25,6 +25,7 @@ use super::plan::{Class, Fault, Outcome, Plan, WatchFault};
 use super::request::Asked;
 use super::watch;
 use crate::api::{self, AnswerBody};
+use crate::world::run::Requests;
 use crate::world::settings::Timing;
 
 /// When the API server gives up on a request.
@@ -45,8 +46,7 @@ pub struct Record {
 
 #[derive(Debug, Default)]
 struct Counts {
-    writes: u64,
-    reads: u64,
+    requests: Requests,
     /// Kinds of which a stream has stalled already.
     stalled: BTreeSet<String>,
 }
@@ -73,21 +73,19 @@ impl Record {
         }
     }
 
-    /// How many requests of that class there were.
+    /// How many requests there were.
     #[must_use]
-    pub fn count(&self, class: Class) -> u64 {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        match class {
-            Class::Write => counts.writes,
-            Class::Read => counts.reads,
-        }
+    pub fn requests(&self) -> Requests {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).requests
     }
 
-    fn next(&self, class: Class) -> u64 {
+    /// Counts one more of that class; its number.
+    fn next(&self, class: Option<Class>) -> u64 {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = match class {
-            Class::Write => &mut counts.writes,
-            Class::Read => &mut counts.reads,
+            Some(Class::Write) => &mut counts.requests.writes,
+            Some(Class::Read) => &mut counts.requests.reads,
+            None => &mut counts.requests.others,
         };
         *count += 1;
         *count
@@ -168,8 +166,8 @@ impl Line {
 
     /// Counts a request, and decides what becomes of it.
     fn outcome(&self, asked: &Asked) -> Option<Outcome> {
+        let number = self.record.next(asked.class());
         let class = asked.class()?;
-        let number = self.record.next(class);
         let outcome = self.record.planned(class, number).or_else(|| self.noise(class))?;
         let Record {
             incidents, controller, ..

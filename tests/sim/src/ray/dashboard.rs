@@ -38,7 +38,8 @@ impl SimDashboard {
             Route::Direct { .. } => Deadlines::default().direct,
             Route::Proxy { .. } => Deadlines::default().proxy,
         };
-        let behaviour = self.ray.behaviour();
+        let reached = self.reach(&head.route);
+        let behaviour = reached.as_ref().ok().and_then(|session| self.ray.behaviour(session));
         let takes = match &behaviour {
             Some(Behaviour::Slow(time)) => *time,
             Some(Behaviour::Hung) => Duration::MAX,
@@ -50,9 +51,15 @@ impl SimDashboard {
         if takes >= deadline {
             return Err(Error::TimedOut { route, deadline });
         }
-        let session = self.reach(&head.route).map_err(|error| Error::Unreachable {
+        let alive = |session: &SessionId| self.ray.session(&session.pod_uid).as_ref() == Some(session);
+        let session = match reached {
+            Ok(session) if alive(&session) => Ok(session),
+            Ok(_) => Err("connection closed before message completed".into()),
+            Err(unreachable) => Err(unreachable.into()),
+        };
+        let session = session.map_err(|source| Error::Unreachable {
             route: route.clone(),
-            source: error.into(),
+            source,
         })?;
         match behaviour {
             Some(Behaviour::Refuses(status)) => Err(Error::Refused {

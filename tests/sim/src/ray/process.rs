@@ -27,6 +27,8 @@ const PATIENCE_WITH_FAULT_TOLERANCE: Duration = Duration::from_secs(600);
 pub enum Program {
     /// Ray's processes of a head.
     Head {
+        /// Name of the RayCluster.
+        cluster: String,
         /// Where the cluster keeps its state, if that is outside.
         storage: Option<String>,
     },
@@ -110,6 +112,7 @@ impl Program {
         let node_type = labels_of(pod).get(labels::NODE_TYPE).map(String::as_str);
         match node_type {
             Some(labels::NODE_TYPE_HEAD) if first => Self::Head {
+                cluster: labels_of(pod).get(labels::CLUSTER).cloned().unwrap_or_default(),
                 storage: variable(container, environment::RAY_EXTERNAL_STORAGE_NAMESPACE).or_else(|| {
                     let embedded = variable(container, environment::RAY_GCS_STORAGE)?;
                     Some(format!("{embedded} of {}", labels_of(pod).get(labels::CLUSTER)?))
@@ -135,12 +138,13 @@ impl Program {
         let now = Instant::now();
         let timing = &around.settings.timing;
         match self {
-            Self::Head { storage } => Process::Head {
+            Self::Head { cluster, storage } => Process::Head {
                 head: Head {
                     session: SessionId {
                         pod_uid: place.uid.clone(),
                         restarts,
                     },
+                    cluster: cluster.clone(),
                     storage: storage.clone(),
                 },
                 answers: now + timing.start_ray.draw(around.random),

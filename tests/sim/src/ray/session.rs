@@ -31,6 +31,8 @@ pub struct SessionId {
 pub struct Head {
     /// The session that begins.
     pub session: SessionId,
+    /// Name of its RayCluster.
+    pub cluster: String,
     /// Where the cluster keeps its state, if that is outside the head.
     pub storage: Option<String>,
 }
@@ -63,6 +65,15 @@ impl fmt::Display for Submission {
     }
 }
 
+/// What dashboards do out of the ordinary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misbehaviour {
+    /// Name of the RayCluster whose head it is; `None` is every head.
+    pub cluster: Option<String>,
+    /// What it does.
+    pub behaviour: Behaviour,
+}
+
 /// Why a submission is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAccepted {
@@ -92,6 +103,7 @@ type Jobs = BTreeMap<String, Job>;
 
 struct Session {
     id: SessionId,
+    cluster: String,
     storage: Option<String>,
     jobs: Jobs,
 }
@@ -103,7 +115,7 @@ struct State {
     stored: BTreeMap<String, Jobs>,
     submissions: Vec<Submission>,
     /// What dashboards do; the last one counts.
-    behaviours: Vec<Behaviour>,
+    behaviours: Vec<Misbehaviour>,
 }
 
 /// All of Ray.
@@ -136,6 +148,7 @@ impl Ray {
         let stored = head.storage.as_ref().and_then(|storage| state.stored.remove(storage));
         let session = Session {
             id: head.session.clone(),
+            cluster: head.cluster,
             storage: head.storage,
             jobs: stored.unwrap_or_default(),
         };
@@ -210,26 +223,30 @@ impl Ray {
         stopped
     }
 
-    /// From now on every dashboard does this.
-    pub fn behave(&self, behaviour: Behaviour) {
-        self.lock().behaviours.push(behaviour);
+    /// From now on dashboards do this.
+    pub fn misbehave(&self, misbehaviour: Misbehaviour) {
+        self.lock().behaviours.push(misbehaviour);
         self.changed.notify_one();
     }
 
-    /// No dashboard does this any more.
-    pub fn behave_no_more(&self, behaviour: &Behaviour) {
+    /// They do it no more.
+    pub fn behave(&self, misbehaviour: &Misbehaviour) {
         let mut state = self.lock();
-        if let Some(index) = state.behaviours.iter().rposition(|known| known == behaviour) {
+        if let Some(index) = state.behaviours.iter().rposition(|known| known == misbehaviour) {
             state.behaviours.remove(index);
         }
         drop(state);
         self.changed.notify_one();
     }
 
-    /// What dashboards do out of the ordinary.
+    /// What the dashboard of a session does out of the ordinary.
     #[must_use]
-    pub fn behaviour(&self) -> Option<Behaviour> {
-        self.lock().behaviours.last().cloned()
+    pub fn behaviour(&self, session: &SessionId) -> Option<Behaviour> {
+        let mut state = self.lock();
+        let cluster = state.running(session)?.cluster.clone();
+        let about_it = |known: &&Misbehaviour| known.cluster.as_ref().is_none_or(|named| *named == cluster);
+        let last = state.behaviours.iter().rev().find(about_it);
+        last.map(|known| known.behaviour.clone())
     }
 
     /// Every submission that was accepted, in order.
@@ -267,6 +284,7 @@ mod tests {
         };
         Head {
             session,
+            cluster: "raycluster".to_owned(),
             storage: storage.map(str::to_owned),
         }
     }
@@ -309,5 +327,22 @@ mod tests {
             ray.submit(&second.session, "a", "python a.py", "pod"),
             Err(NotAccepted::Taken)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_head_may_misbehave_alone() {
+        let ray = ray();
+        let first = head(0, None);
+        ray.begins(first.clone());
+        let misbehaviour = |cluster: &str| Misbehaviour {
+            cluster: Some(cluster.to_owned()),
+            behaviour: Behaviour::Hung,
+        };
+        ray.misbehave(misbehaviour("another"));
+        assert_eq!(ray.behaviour(&first.session), None);
+        ray.misbehave(misbehaviour("raycluster"));
+        assert_eq!(ray.behaviour(&first.session), Some(Behaviour::Hung));
+        ray.behave(&misbehaviour("raycluster"));
+        assert_eq!(ray.behaviour(&first.session), None);
     }
 }

@@ -133,22 +133,24 @@ impl Submitter {
     }
 
     fn ask(&self, around: &Around<'_>) -> Answer {
-        match around.ray.behaviour() {
+        let Some(session) = self.reach(around) else {
+            return Answer::Error;
+        };
+        match around.ray.behaviour(&session) {
             Some(Behaviour::Hung) => Answer::Silence,
             Some(Behaviour::Refuses(_) | Behaviour::Garbage) => Answer::Error,
             // A head that lies to whoever watches the job knows it all the same.
-            None | Some(Behaviour::Slow(_) | Behaviour::Forgets | Behaviour::Claims(_)) => self.reach(around),
+            None | Some(Behaviour::Slow(_) | Behaviour::Forgets | Behaviour::Claims(_)) => Answer::Session(session),
         }
     }
 
-    fn reach(&self, around: &Around<'_>) -> Answer {
+    fn reach(&self, around: &Around<'_>) -> Option<SessionId> {
         let authority = self.script.authority.as_str();
         let local = ["127.0.0.1:", "localhost:"];
-        let session = if local.iter().any(|host| authority.starts_with(host)) {
+        if local.iter().any(|host| authority.starts_with(host)) {
             around.ray.session(&self.place.uid)
         } else {
             reach(around.server, around.ray, authority).ok()
-        };
-        session.map_or(Answer::Error, Answer::Session)
+        }
     }
 }

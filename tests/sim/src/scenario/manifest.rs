@@ -71,6 +71,17 @@ pub fn ray_job(name: &str, entrypoint: &str) -> Manifest {
     }))
 }
 
+/// A quota that allows no Kubernetes Job.
+#[must_use]
+pub fn no_jobs(name: &str) -> Manifest {
+    Manifest(json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": { "name": name },
+        "spec": { "hard": { "count/jobs.batch": "0" } },
+    }))
+}
+
 /// The spec of a RayCluster.
 #[must_use]
 pub fn cluster_spec(workers: i64) -> Value {

@@ -29,7 +29,6 @@ use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
 use crate::faults::life::Life;
 use crate::faults::line::{Crash, Line, Record, Service};
-use crate::faults::plan::Class;
 use crate::ray::dashboard::SimDashboard;
 
 /// How often a controller looks whether its caches are complete.
@@ -183,13 +182,9 @@ impl Controllers {
     #[must_use]
     pub fn requests(&self) -> BTreeMap<String, Requests> {
         let slots = self.lock();
-        let requests = slots.iter().map(|(name, slot)| {
-            let requests = Requests {
-                writes: slot.record.count(Class::Write),
-                reads: slot.record.count(Class::Read),
-            };
-            ((*name).to_owned(), requests)
-        });
+        let requests = slots
+            .iter()
+            .map(|(name, slot)| ((*name).to_owned(), slot.record.requests()));
         requests.collect()
     }
 
@@ -334,6 +329,7 @@ impl Start<'_> {
             registry,
             arguments: Arguments {
                 feature_gates: settings.gates.clone(),
+                use_kubernetes_proxy: settings.proxy,
                 ..arguments()
             },
             switches: settings.switches.clone(),

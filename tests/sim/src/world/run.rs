@@ -34,6 +34,8 @@ pub struct Run {
     pub end: EndState,
     /// How many requests each controller sent, by which crash points are counted.
     pub requests: BTreeMap<String, Requests>,
+    /// How many of them while nothing changed any more, and how long that was.
+    pub at_rest: AtRest,
     /// What the witnesses found.
     pub violations: Vec<Violation>,
 }
@@ -45,6 +47,29 @@ pub struct Requests {
     pub writes: u64,
     /// Gets and lists.
     pub reads: u64,
+    /// Events, and the beginnings of watches.
+    pub others: u64,
+}
+
+impl Requests {
+    /// Those that came after `earlier` was counted.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            writes: self.writes - earlier.writes,
+            reads: self.reads - earlier.reads,
+            others: self.others - earlier.others,
+        }
+    }
+}
+
+/// What controllers ask for although nothing changes: safety nets and polls, and no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AtRest {
+    /// How long it was looked at; zero when the run never came to rest.
+    pub time: Duration,
+    /// What each controller asked for in that time.
+    pub requests: BTreeMap<String, Requests>,
 }
 
 /// Runs `future` in a runtime of its own, in this thread, on a paused clock.

@@ -142,6 +142,8 @@ pub struct Settings {
     pub exits: Vec<(String, i32)>,
     /// Exit code of a command that follows a log when the head goes away.
     pub broken_log_exit: i32,
+    /// Whether the controllers reach Ray through the API server.
+    pub proxy: bool,
     /// The controllers' environment variables.
     pub switches: Switches,
     /// The controllers' feature gates.
@@ -161,6 +163,7 @@ impl Default for Settings {
             missing_images: BTreeSet::new(),
             exits: Vec::new(),
             broken_log_exit: 1,
+            proxy: false,
             switches: Switches::default(),
             gates: FeatureGates::default(),
             faults: Plan::calm(),

@@ -9,7 +9,7 @@ use super::controllers::Controllers;
 use crate::actors::hand::Surroundings;
 use crate::faults::incident::Incidents;
 use crate::faults::plan::{Behaviour, Fault};
-use crate::ray::session::Ray;
+use crate::ray::session::{Misbehaviour, Ray};
 
 /// Has everything come at its time.
 pub fn begin(surroundings: &Arc<Surroundings>, controllers: &Arc<Controllers>, incidents: &Arc<Incidents>) {
@@ -42,10 +42,14 @@ async fn spoil_dashboards(
 ) {
     tokio::time::sleep(at).await;
     incidents.note("world", format_args!("dashboards: {behaviour:?}"));
-    ray.behave(behaviour.clone());
+    let misbehaviour = Misbehaviour {
+        cluster: None,
+        behaviour: behaviour.clone(),
+    };
+    ray.misbehave(misbehaviour.clone());
     tokio::time::sleep(time).await;
     incidents.note("world", format_args!("dashboards: {behaviour:?} no more"));
-    ray.behave_no_more(&behaviour);
+    ray.behave(&misbehaviour);
 }
 
 async fn strike(controllers: &Controllers, fault: Fault) -> anyhow::Result<()> {

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::clusters::image_missing;
 use super::jobs::{NAME, job, nothing, programs};
 use crate::actors::Order;
+use crate::faults::plan::Behaviour;
+use crate::ray::session::Misbehaviour;
 use crate::scenario::Scenario;
-use crate::scenario::fact::{Fact, none, ray_cluster};
+use crate::scenario::fact::{Fact, none, ray_cluster, ray_job};
 use crate::scenario::manifest;
 use crate::scenario::scene::{Failure, Scene};
 
@@ -64,6 +66,26 @@ pub const ALL: &[Scenario] = &[
         needs_machines: true,
         story: |scene| image_missing_for_good(scene).boxed(),
         ends: failed,
+    },
+    Scenario {
+        name: "job-beside-a-hung-head",
+        settings: programs,
+        needs_machines: true,
+        story: |scene| beside_a_hung_head(scene).boxed(),
+        ends: || {
+            vec![
+                job().phase("Failed"),
+                ray_job("quick").phase("Complete"),
+                none("RayCluster"),
+            ]
+        },
+    },
+    Scenario {
+        name: "job-submitter-refused",
+        settings: programs,
+        needs_machines: false,
+        story: |scene| submitter_refused(scene).boxed(),
+        ends: nothing,
     },
     Scenario {
         name: "job-deleted-with-silent-head",
@@ -152,6 +174,41 @@ async fn image_missing_for_good(scene: Scene) -> Result<(), Failure> {
     scene
         .eventually(job().has("reason", json!("PreRunningDeadlineExceeded")))
         .await
+}
+
+/// The head of one job hangs for ever: its job fails in time, and another job does not notice.
+async fn beside_a_hung_head(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "python serves.py").shuts_down(0);
+    scene.create(manifest).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    scene.order(Order::Misbehave(Misbehaviour {
+        cluster: Some(cluster_of(&scene).await?),
+        behaviour: Behaviour::Hung,
+    }))?;
+    let quick = manifest::ray_job("quick", "python counts.py").shuts_down(0);
+    scene.create(quick).await?;
+    scene.eventually(ray_job("quick").phase("Complete")).await?;
+    scene.eventually(job().phase("Failed")).await?;
+    scene
+        .eventually(job().has("reason", json!("JobStatusCheckTimeoutExceeded")))
+        .await
+}
+
+/// A quota allows no submitter: the RayJob says so, and can be deleted.
+async fn submitter_refused(scene: Scene) -> Result<(), Failure> {
+    scene.create(manifest::no_jobs("no-jobs")).await?;
+    scene.create(manifest::ray_job(NAME, "python counts.py")).await?;
+    scene
+        .eventually(job().that("says what is refused", |job| {
+            let message = &job["status"]["message"];
+            let says = message
+                .as_str()
+                .is_some_and(|message| message.contains("exceeded quota"));
+            if says { Ok(()) } else { Err(message.to_string()) }
+        }))
+        .await?;
+    scene.delete(&job()).await?;
+    scene.eventually(job().gone()).await
 }
 
 /// A RayJob is deleted while its head is gone: nobody can be asked to stop the job, and it goes all the same.
