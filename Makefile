@@ -25,6 +25,8 @@ e2e: ## All tests with real Ray on the development cluster
 	E2E_ALL=1 hack/test/test e2e
 test: ## All of it; RUNGS="unit charts" for some of it
 	hack/test/test $(RUNGS)
+bench: ## Measure speed and cost on fake nodes; BENCH="clusters --clusters=100 --against=BINARY" for more, --help lists it
+	hack/bench/bench $(BENCH)
 deny: ## Licences, duplicates and sources of the dependencies
 	hack/test/deny $(CARGO_DENY_VERSION)
 

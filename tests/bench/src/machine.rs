@@ -48,9 +48,20 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
         .map(|(_, value)| value.trim())
 }
 
-/// The commit of this project, and the hashes of binaries of others.
+/// The commit of this project, the pinned versions of what it runs on, and the hashes of binaries of others.
 pub fn versions<'a>(root: &Path, peers: impl Iterator<Item = &'a Path>) -> Result<BTreeMap<String, String>> {
     let mut versions = BTreeMap::new();
+    for (name, module, file) in [
+        ("Kubernetes", "k8s.io/kubernetes", "go.mod"),
+        ("etcd", "go.etcd.io/etcd/server/v3", "go.mod"),
+        ("kwok", "sigs.k8s.io/kwok", "kwok/go.mod"),
+    ] {
+        let pinned = std::fs::read_to_string(root.join("hack/devcluster/go").join(file))?;
+        versions.insert(
+            name.to_owned(),
+            required(&pinned, module).unwrap_or("unknown").to_owned(),
+        );
+    }
     let root = root.to_string_lossy();
     let commit = output("git", &["-C", &root, "rev-parse", "--short=12", "HEAD"])?;
     let changed = !output(
@@ -66,6 +77,12 @@ pub fn versions<'a>(root: &Path, peers: impl Iterator<Item = &'a Path>) -> Resul
         versions.insert(name, format!("sha256:{}", hash.get(..16).unwrap_or_default()));
     }
     Ok(versions)
+}
+
+/// The version of a module in a `go.mod`.
+fn required<'a>(text: &'a str, module: &str) -> Option<&'a str> {
+    let mut lines = text.lines().map(|line| line.trim().trim_start_matches("require "));
+    lines.find_map(|line| line.strip_prefix(module)?.strip_prefix(' ')?.split(' ').next())
 }
 
 fn output(program: &str, arguments: &[&str]) -> Result<String> {
@@ -91,6 +108,14 @@ mod tests {
         assert_eq!(value_of(text, "model name"), Some("Some CPU @ 2.0: fast"));
         assert_eq!(value_of(text, "MemTotal"), Some("24000000 kB"));
         assert_eq!(value_of(text, "name"), None);
+    }
+
+    #[test]
+    fn versions_of_modules_are_found() {
+        let text = "// k8s.io/kubernetes is large\nrequire (\n\tk8s.io/kubernetes v1.35.4\n\tsigs.k8s.io/kwok v0.7.0 // indirect\n)\n";
+        assert_eq!(required(text, "k8s.io/kubernetes"), Some("v1.35.4"));
+        assert_eq!(required(text, "sigs.k8s.io/kwok"), Some("v0.7.0"));
+        assert_eq!(required(text, "k8s.io/kube"), None);
     }
 
     #[test]

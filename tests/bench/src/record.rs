@@ -49,12 +49,15 @@ fn markdown(report: &Report, chart: bool) -> String {
             text,
             "\n### {}\n\n{}",
             table::title(group[0]),
-            rows(&table::figure_rows(&group))
+            rows(&table::figure_rows(&group)).trim_end()
         );
-        for note in group.iter().flat_map(|run| &run.notes) {
-            let _ = writeln!(text, "Note: {note}.\n");
+        for note in table::notes(&group) {
+            let _ = writeln!(text, "\nNote: {note}.");
         }
-        let _ = write!(text, "{}", rows(&table::call_rows(&group)));
+        let calls = rows(&table::call_rows(&group));
+        if !calls.is_empty() {
+            let _ = write!(text, "\n{calls}");
+        }
     }
     text
 }

@@ -68,12 +68,33 @@ fn begin(bench: &Bench, operators: &[Operator]) -> Result<Report> {
         ));
     }
     Ok(Report {
-        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        command: command(std::env::args().skip(1)),
         began: Timestamp::now(),
         machine,
         versions: machine::versions(&bench.root, peers.flat_map(Operator::binaries))?,
         runs: Vec::new(),
     })
+}
+
+/// The command line as others can repeat it: without the directories of this machine.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    let without = |word: &str| {
+        let (option, value) = word
+            .split_once('=')
+            .map_or(("", word), |(option, value)| (option, value));
+        let value = value.rsplit('/').next().unwrap_or_default();
+        if option.is_empty() {
+            value.to_owned()
+        } else {
+            format!("{option}={value}")
+        }
+    };
+    let arguments = arguments.map(|argument| {
+        let words: Vec<_> = argument.split(' ').map(without).collect();
+        let quote = if words.len() > 1 { "'" } else { "" };
+        format!("{quote}{}{quote}", words.join(" "))
+    });
+    arguments.collect::<Vec<_>>().join(" ")
 }
 
 async fn measure(bench: &Bench, operators: &[Operator], report: &mut Report) -> Result<()> {
@@ -129,4 +150,22 @@ fn write(bench: &Bench, report: &Report) -> Result<()> {
 
 fn say(text: &str) {
     eprintln!("{} {text}", Timestamp::now().strftime("%H:%M:%S"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_no_directory() {
+        let arguments = [
+            "clusters",
+            "--against",
+            "/tmp/x/operator --qps=5",
+            "--against=/a/b",
+            "--clusters=1,2",
+        ];
+        let text = command(arguments.into_iter().map(str::to_owned));
+        assert_eq!(text, "clusters --against 'operator --qps=5' --against=b --clusters=1,2");
+    }
 }

@@ -46,6 +46,10 @@ impl Server {
             directory: directory.canonicalize()?,
             devcluster: root.join("hack/devcluster/devcluster"),
         };
+        // Of a run that was killed, so that neither its objects nor its calls are there.
+        own.down();
+        std::fs::remove_dir_all(&own.directory)?;
+        std::fs::create_dir(&own.directory)?;
         own.up(&["--controller-manager"])?;
         let kubeconfig = Kubeconfig::read_from(own.directory.join("kubeconfig"))?;
         let server = Self {

@@ -21,21 +21,27 @@ pub fn report(report: &Report) -> String {
 #[must_use]
 pub fn figures(runs: &[&Run]) -> String {
     let mut text = plain(&figure_rows(runs));
-    for note in runs.iter().flat_map(|run| &run.notes) {
+    for note in notes(runs) {
         let _ = writeln!(text, "note: {note}");
     }
     text
 }
 
+/// What else is to know of runs side by side.
+pub fn notes(runs: &[&Run]) -> impl Iterator<Item = String> {
+    runs.iter()
+        .flat_map(|run| run.notes.iter().map(|note| format!("{}: {note}", run.operator)))
+}
+
 /// The API calls of all runs, by verb and resource.
 #[must_use]
 pub fn calls(report: &Report) -> String {
-    let tables = report
-        .groups()
+    let groups = report.groups();
+    let tables = groups
         .iter()
-        .map(|group| plain(&call_rows(group)))
-        .collect::<Vec<_>>();
-    tables.join("\n")
+        .map(|group| call_rows(group))
+        .filter(|rows| !rows.is_empty());
+    tables.map(|rows| plain(&rows)).collect::<Vec<_>>().join("\n")
 }
 
 /// The title of runs side by side.
@@ -68,13 +74,16 @@ pub fn figure_rows(runs: &[&Run]) -> Rows {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// The cells of the API calls of runs side by side.
+/// The cells of the API calls of runs side by side; nothing when there were none.
 #[must_use]
 pub fn call_rows(runs: &[&Run]) -> Rows {
     let Some(first) = runs.first() else {
         return Rows::new();
     };
     let names: BTreeSet<_> = runs.iter().flat_map(|run| run.calls.keys()).collect();
+    if names.is_empty() {
+        return Rows::new();
+    }
     let rows = names.into_iter().map(|name| {
         let cells = runs
             .iter()
@@ -181,7 +190,7 @@ mod tests {
              pods created a second               90.0       30.0      100.0           3.0\n\
              RayCluster to head pod, p50      12.3 ms  1230.0 ms                    100.0\n\
              writes, leases and events aside        0          7\n\
-             note: slow\n"
+             note: peer: slow\n"
         );
     }
 

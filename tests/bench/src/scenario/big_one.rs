@@ -9,7 +9,7 @@ use super::{clusters, patience};
 use crate::arguments::Name;
 use crate::changes;
 use crate::load;
-use crate::manifest::name;
+use crate::manifest::{name, root_of};
 use crate::measure::Measure;
 use crate::operator::Operator;
 use crate::report::Run;
@@ -40,13 +40,13 @@ pub async fn run(bench: &Bench, operator: &Operator) -> Result<Run> {
     stand.rest().await?;
 
     let (since, before) = (Timestamp::now(), stand.used()?);
-    let there = stand.seen.appeared().len();
     let changed: Vec<_> = (0..idle).map(name).collect();
     load::scale(stand.client(), &grows, big).await?;
     // The first change comes in the midst of it.
     tokio::time::sleep(PAUSE).await;
     changes::make(stand.client(), &changed, WORKERS, PAUSE).await?;
-    let still = stand.seen.appeared().len() - there;
+    let appeared = stand.seen.appeared();
+    let there = appeared.iter().filter(|pod| root_of(pod) == grows).count();
     stand.seen.one_ready(&grows, big, patience(big)).await?;
     stand.seen.ready(idle, WORKERS + 1, patience(idle)).await?;
     stand.rest().await?;
@@ -60,16 +60,15 @@ pub async fn run(bench: &Bench, operator: &Operator) -> Result<Run> {
         run.figures
             .note(Measure::PodsPerSecond, f64::from(pods) / all.as_secs_f64());
     }
-    if let Some(ready) = trace
+    let told = trace
         .own()
-        .filter(|call| call.is("patch", "rayclusters/status") && call.name == grows)
-        .last()
-    {
-        run.figures.time(Measure::AllReady, between(since, ready.answered));
+        .filter(|call| call.resource == "rayclusters/status" && call.name == grows);
+    if let Some(told) = told.last() {
+        run.figures.time(Measure::AllReady, between(since, told.answered));
     }
-    if still >= usize::try_from(big)? {
+    if there > usize::try_from(big)? {
         run.notes
-            .push("the big cluster had all its pods before the last change; give it more workers".to_owned());
+            .push("it had all its pods before the last change: --big should be more, or --idle less".to_owned());
     }
     run.calls = trace.table();
     stand.end().await?;

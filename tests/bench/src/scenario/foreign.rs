@@ -61,10 +61,8 @@ pub async fn run(bench: &Bench, operator: &Operator) -> Result<Run> {
     run.figures
         .memory(Measure::MemoryRestartGrowth, again.resident, before.resident);
     let differ = first.resident.abs_diff(before.resident) / 1024;
-    run.notes.push(format!(
-        "two starts of {} without any object differed by {differ} kB",
-        operator.name
-    ));
+    run.notes
+        .push(format!("two starts without any object differed by {differ} kB"));
     stand.end().await?;
     Ok(run)
 }

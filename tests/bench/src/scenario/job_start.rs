@@ -94,22 +94,24 @@ fn figures(trace: &Trace, figures: &mut Figures) {
         .filter_map(|(job, at)| Some(between(*at, created.get(*job)?.received)));
     figures.percentiles(Measure::PodsToSubmitterP50, Measure::PodsToSubmitterP99, reaction);
     let asked = asked(trace);
-    // The submitter's pod is the first that becomes ready after the submitter is there.
-    let runs = trace.all().iter().filter(|call| call.is("patch", "pods/status"));
+    let running = trace
+        .all()
+        .iter()
+        .filter(|call| call.is("patch", "pods/status") && is_submitters(&call.name));
     let mut started = BTreeMap::new();
-    for call in runs {
-        let job = root_of(&call.name);
-        if created
-            .get(job)
-            .is_some_and(|created| call.received >= created.answered)
-        {
-            started.entry(job).or_insert(call.answered);
-        }
+    for call in running {
+        started.entry(root_of(&call.name)).or_insert(call.answered);
     }
     let starts = started
         .iter()
         .filter_map(|(job, at)| Some(between(*asked.get(job)?, *at)));
     figures.percentiles(Measure::SubmitterRunsP50, Measure::SubmitterRunsP99, starts);
+}
+
+/// Whether a pod is one of a Kubernetes Job: its name has a suffix, and nothing between.
+fn is_submitters(pod: &str) -> bool {
+    pod.strip_prefix(root_of(pod))
+        .is_some_and(|rest| rest.starts_with('-') && rest.len() == 6)
 }
 
 /// When each RayJob was created.
@@ -169,4 +171,16 @@ async fn submitter_runs(stand: &Stand) -> Result<Timestamp> {
         Ok(running.map(|_| Timestamp::now()))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_of_submitters_are_told_from_those_of_clusters() {
+        assert!(is_submitters("bench00001-44db8"));
+        assert!(!is_submitters("bench00001-n6pvq-head-77ctf"));
+        assert!(!is_submitters("bench00001-n6pvq-workers-worker-s58th"));
+    }
 }
