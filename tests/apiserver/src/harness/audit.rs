@@ -18,7 +18,8 @@ pub struct Call {
     user: User,
     object_ref: Option<Object>,
     response_status: Option<Status>,
-    request_received_timestamp: Timestamp,
+    #[serde(rename = "requestReceivedTimestamp")]
+    pub at: Timestamp,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
 }
@@ -54,6 +55,11 @@ impl Call {
             Some(object) if object.subresource.is_empty() => object.resource.clone(),
             Some(object) => format!("{}/{}", object.resource, object.subresource),
         }
+    }
+
+    /// Of what; empty for a create or a list.
+    pub fn name(&self) -> &str {
+        self.object_ref.as_ref().map_or("", |object| &object.name)
     }
 
     pub fn right(&self) -> Right {
@@ -94,9 +100,15 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.object_ref.as_ref().map_or("", |object| &object.name);
-        let at = self.request_received_timestamp;
-        write!(f, "{at} {} {} {name} -> {}", self.verb, self.resource(), self.code())
+        let name = self.name();
+        write!(
+            f,
+            "{} {} {} {name} -> {}",
+            self.at,
+            self.verb,
+            self.resource(),
+            self.code()
+        )
     }
 }
 
@@ -119,12 +131,12 @@ pub fn calls(directory: &Path, user: &str, since: Timestamp) -> Vec<Call> {
             };
             let finished =
                 call.stage == "ResponseComplete" || (call.verb == "watch" && call.stage == "ResponseStarted");
-            if finished && call.user.username == user && call.request_received_timestamp >= since {
+            if finished && call.user.username == user && call.at >= since {
                 calls.push(call);
             }
         }
     }
-    calls.sort_by_key(|call| call.request_received_timestamp);
+    calls.sort_by_key(|call| call.at);
     calls
 }
 

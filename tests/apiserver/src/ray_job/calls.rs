@@ -1,5 +1,7 @@
 //! What a RayJob costs the API server.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use ray_api::v1::RayJob;
 use ray_api::v1::job::JobDeploymentStatus;
@@ -28,6 +30,8 @@ async fn a_whole_job_takes_few_calls() {
         stage
             .running(name, json!({ "spec": { "shutdownAfterJobFinishes": true } }))
             .await;
+        // The cluster's status is told on while it starts, at most once a second.
+        let seconds = usize::try_from(Timestamp::now().duration_since(since).as_secs()).unwrap();
         stage.end_job(name, "SUCCEEDED").await;
         reaches(place, name, JobDeploymentStatus::Complete).await;
         eventually("the cluster is gone", SOON, async || {
@@ -36,11 +40,11 @@ async fn a_whole_job_takes_few_calls() {
         })
         .await;
         // What comes late counts too.
-        tokio::time::sleep(seconds(3)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         let calls = place.calls(since).await;
         let counted = of_jobs(&stage, &calls);
         println!("{name}: {} calls: {:?}", counted.len(), table(counted.iter().copied()));
-        assert!(counted.len() <= 16, "{}", lines(counted));
+        assert!(counted.len() <= 14 + seconds, "{}", lines(counted));
         let late = calls
             .iter()
             .filter(|call| matches!(call.verb.as_str(), "list" | "watch"));

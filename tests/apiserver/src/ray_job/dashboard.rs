@@ -37,7 +37,7 @@ async fn a_silent_head_holds_up_nobody_else() {
     place.delete::<RayJob>("hung").await;
     gone(place, "hung").await;
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     stage.end().await;
 }
 

@@ -11,8 +11,8 @@ use crate::harness::manifest::{ray_job, with};
 use crate::harness::wait::{SOON, holds};
 use crate::harness::{Controller, Place, RAY_JOB, eventually, seconds};
 
-/// In which the RayJob itself is gone when Ray answers; its pods have a grace period.
-const PROMPT: Duration = Duration::from_secs(10);
+/// In which RayJobs themselves are gone when Ray answers; their pods have a grace period.
+const PROMPT: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn deleted_in_any_state_it_leaves_nothing() {

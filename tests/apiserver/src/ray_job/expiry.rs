@@ -12,6 +12,7 @@ use crate::harness::{eventually, for_a_while, seconds};
 async fn the_cluster_goes_when_its_time_has_come() {
     let stage = Stage::new("ttl").await;
     let place = &stage.place;
+    let since = Timestamp::now();
     stage
         .create("at-once", json!({ "spec": { "shutdownAfterJobFinishes": true } }))
         .await;
@@ -22,25 +23,19 @@ async fn the_cluster_goes_when_its_time_has_come() {
     stage.end_job("at-once", "SUCCEEDED").await;
     stage.end_job("later", "FAILED").await;
 
-    let ended = reaches(place, "later", JobDeploymentStatus::Failed)
-        .await
-        .end_time
-        .unwrap()
-        .0;
+    let ended = reaches(place, "later", JobDeploymentStatus::Failed).await;
+    let cluster = super::cluster_name(&ended);
     reaches(place, "at-once", JobDeploymentStatus::Complete).await;
-    let cluster_goes = async |name: &str| {
-        eventually(&format!("the cluster of {name} goes"), SOON, async || {
-            let clusters = clusters(place, name).await;
-            let going = clusters
-                .iter()
-                .all(|cluster| cluster.metadata.deletion_timestamp.is_some());
-            holds(going, || "it stays".to_owned())
-        })
-        .await;
-    };
-    cluster_goes("at-once").await;
-    cluster_goes("later").await;
-    let took = Timestamp::now().duration_since(ended).as_secs();
+    eventually("no cluster is left", SOON, async || {
+        let left = clusters(place, "at-once").await.len() + clusters(place, "later").await.len();
+        holds(left == 0, || format!("{left}"))
+    })
+    .await;
+    let calls = place.calls(since).await;
+    let deleted = calls
+        .iter()
+        .find(|call| call.is("delete", "rayclusters") && call.name() == cluster);
+    let took = deleted.unwrap().at.duration_since(ended.end_time.unwrap().0).as_secs();
     assert!((6..10).contains(&took), "{took} s after the end");
     for_a_while("the RayJob and the submitter's log stay", seconds(2), async || {
         let phase = super::status_of(place, "later").await.phase();
@@ -48,11 +43,6 @@ async fn the_cluster_goes_when_its_time_has_come() {
         holds(phase == JobDeploymentStatus::Failed && submitter.is_some(), || {
             phase.to_string()
         })
-    })
-    .await;
-    eventually("no cluster is left", SOON, async || {
-        let left = clusters(place, "at-once").await.len() + clusters(place, "later").await.len();
-        holds(left == 0, || format!("{left}"))
     })
     .await;
     stage.end().await;
