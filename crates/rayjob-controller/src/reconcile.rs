@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ray_api::v1::RayJob;
 use ray_api::v1::job::JobDeploymentStatus;
 use ray_runtime::controller::{Pass, Reconcile};
@@ -33,12 +32,21 @@ impl Reconcile for RayJobController {
             self.durations.forget(key);
             return Ok(Pass::skipped());
         };
+        let known;
         let job = match &watched.entry.object {
-            Guarded::Readable(job) => job,
+            Guarded::Readable(job) => job.as_ref(),
             Guarded::Unreadable(metadata, reason) => {
                 self.recorder
                     .unreadable(&watched.entry.object, "InvalidRayJobSpec", reason);
-                return self.release(key, metadata).await;
+                if metadata.deletion_timestamp.is_none() {
+                    return Ok(Pass::skipped());
+                }
+                // Our finalizer must not hold what cannot be read.
+                known = RayJob {
+                    metadata: metadata.as_ref().clone(),
+                    ..RayJob::default()
+                };
+                &known
             }
         };
         if managed_elsewhere(job) {
@@ -46,7 +54,9 @@ impl Reconcile for RayJobController {
             return Ok(Pass::skipped());
         }
         let children = self.applier.caches.of(job);
-        if let Some(reason) = children.unreadable() {
+        if job.metadata.deletion_timestamp.is_none()
+            && let Some(reason) = children.unreadable()
+        {
             tracing::warn!(reason, "the RayCluster of the RayJob cannot be read");
             return Ok(Pass::waiting(Some(SAFETY_NET)));
         }
@@ -55,18 +65,6 @@ impl Reconcile for RayJobController {
 }
 
 impl RayJobController {
-    /// Lets go of a RayJob that cannot be read and is being deleted: our finalizer must not hold it.
-    async fn release(&self, key: &ObjectKey, metadata: &ObjectMeta) -> Result<Pass, Error> {
-        if metadata.deletion_timestamp.is_none() {
-            return Ok(Pass::skipped());
-        }
-        let job = RayJob {
-            metadata: metadata.clone(),
-            ..RayJob::default()
-        };
-        self.pass(key, &job, &self.applier.caches.of(&job)).await
-    }
-
     async fn pass(&self, key: &ObjectKey, job: &RayJob, children: &Children) -> Result<Pass, Error> {
         let suffixes = [self.random.suffix(), self.random.suffix()];
         let mut observed = children.observed(suffixes);

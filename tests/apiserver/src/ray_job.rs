@@ -18,7 +18,7 @@ mod waiting;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt;
-use kube::api::{ListParams, PartialObjectMeta, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PatchParams};
 use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
 use ray_api::v1::{RayCluster, RayJob};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ impl Stage {
 /// Deletes all RayJobs, and waits until they are gone.
 pub async fn delete_all(place: &Place) {
     let jobs = place.api::<PartialObjectMeta<RayJob>>();
-    jobs.delete_collection(&Default::default(), &ListParams::default())
+    jobs.delete_collection(&DeleteParams::default(), &ListParams::default())
         .await
         .unwrap();
     eventually("all RayJobs are gone", SOON, async || {

@@ -99,8 +99,8 @@ async fn what_is_as_wanted_takes_no_call() {
         clusters,
     } = stage;
     let since = Timestamp::now();
-    let (status, _) = controller.terminate().await;
-    assert!(status.success(), "{status}");
+    let (exit, _) = controller.terminate().await;
+    assert!(exit.success(), "{exit}");
     let controller = Controller::start(&place, &account).acts().await;
     eventually("every RayJob was looked at", SOON, async || {
         let passes = controller.metric("controller_runtime_reconcile_total", &[]).await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Stage, explains, reaches, submitter, warns};
 use crate::harness::seconds;
 
-fn foreign_job(name: &str, labels: Value) -> Value {
+fn foreign_job(name: &str, labels: &Value) -> Value {
     let container = json!({ "name": "c", "image": "busybox" });
     json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": name, "labels": labels },
         "spec": { "template": { "spec": { "restartPolicy": "Never", "containers": [container] } } } })
@@ -24,7 +24,7 @@ async fn a_job_of_that_name_is_not_taken_for_the_submitter() {
     let jobs = [("plain", json!({})), ("alike", alike)];
     let mut uids = Vec::new();
     for (name, labels) in jobs {
-        uids.push(place.create(foreign_job(name, labels)).await.uid());
+        uids.push(place.create(foreign_job(name, &labels)).await.uid());
         stage.create(name, json!({})).await;
     }
     explains(place, "plain", "Job plain exists and does not belong to this RayJob").await;

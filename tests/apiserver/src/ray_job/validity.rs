@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Stage, clusters, message, reaches, status_of, submission, warns};
 use crate::harness::audit::lines;
-use crate::harness::command::kubectl_refuses;
+use crate::harness::command::{kubectl, kubectl_refuses};
 use crate::harness::manifest::{ray_job, with};
 use crate::harness::wait::holds;
 use crate::harness::{Controller, Place, RAY_JOB, for_a_while, seconds};
@@ -224,6 +224,19 @@ async fn an_object_that_cannot_be_read_leaves_the_others() {
     // It is let go, although the controller holds it and cannot read it.
     let held = json!({ "metadata": { "finalizers": ["ray.io/rayjob-finalizer"] } });
     place.patch::<PartialObjectMeta<RayJob>>("unreadable", held).await;
+    // The same when its RayCluster has become unreadable.
+    let cluster = super::cluster_name(&status_of(&place, "after").await);
+    let none = json!({ "spec": { "headGroupSpec": { "template": { "spec": { "containers": "none" } } } } });
+    kubectl(&[
+        "patch",
+        "rayclusters.v1alpha1.ray.io",
+        &cluster,
+        "--namespace",
+        &place.namespace,
+        "--type=merge",
+        "--patch",
+        &none.to_string(),
+    ]);
     super::delete_all(&place).await;
     place.end().await;
 }

@@ -27,7 +27,7 @@ pub async fn make_ready(place: &Place, cluster: &str) {
 }
 
 /// A head with `changes` to its pod.
-fn head(pod: Value) -> Value {
+fn head(pod: &Value) -> Value {
     json!({ "spec": { "rayClusterSpec": { "headGroupSpec": { "template": { "spec": pod } } } } })
 }
 
@@ -46,7 +46,7 @@ async fn it_says_what_its_cluster_waits_for() {
         .await;
     // The scheduler leaves a pod alone that asks for another one, and so does kwok: its kubelet is this test.
     stage
-        .create("no-image", head(json!({ "schedulerName": "nobody" })))
+        .create("no-image", head(&json!({ "schedulerName": "nobody" })))
         .await;
     stage
         .create(
@@ -55,7 +55,7 @@ async fn it_says_what_its_cluster_waits_for() {
         )
         .await;
     let short = with(
-        head(json!({ "schedulerName": "nobody" })),
+        head(&json!({ "schedulerName": "nobody" })),
         json!({ "spec": { "preRunningDeadlineSeconds": 3 } }),
     );
     stage.create("impatient", short).await;
