@@ -16,7 +16,7 @@ use super::metadata;
 use super::ownership::fields::{self, Element, Fields};
 use super::ownership::{self, Manager, Owned, Owners};
 use super::refusal::{Cause, Refusal};
-use super::schema::{Merge, Schema};
+use super::schema::{Merge, Schema, declared};
 use super::write::{Part, Writer};
 
 impl Writer<'_> {
@@ -33,6 +33,7 @@ impl Writer<'_> {
         {
             return Err(Refusal::bad_request("metadata.managedFields must be nil"));
         }
+        self.fits(&config)?;
         self.only_the_part(&mut config);
         let manager = Manager::of(&request);
         let Ok(current) = self.current() else {
@@ -62,24 +63,55 @@ impl Writer<'_> {
         self.replace(merged, &current)
     }
 
-    fn create_by_apply(&mut self, mut config: Value, manager: Manager) -> Result<Written, Refusal> {
-        let request = self.request;
-        if request.part != Part::Main {
-            return Err(Refusal::not_found(request.kind.resource(), request.name));
+    /// Whether the configuration is about the object of the path and can be merged.
+    fn fits(&self, config: &Value) -> Result<(), Refusal> {
+        let request = &self.request;
+        let text = |field: &str| config[field].as_str().unwrap_or_default();
+        if text("apiVersion") != request.served.api_version || text("kind") != &*request.kind.name {
+            let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
+            let why = format!("invalid object type: {group}/{version}, Kind={}", text("kind"));
+            return Err(Refusal::bad_request(why));
         }
-        let uid = metadata::text(&config, "uid");
+        let (namespace, name) = (metadata::text(config, "namespace"), metadata::text(config, "name"));
+        if let Some(mistakes) = declared::mistakes(config, &request.served.schema) {
+            let (api_version, kind) = (&request.served.api_version, &request.kind.name);
+            let api_version = if api_version.contains('/') {
+                api_version.clone()
+            } else {
+                format!("/{api_version}")
+            };
+            return Err(Refusal::internal(format!(
+                "failed to create typed patch object ({namespace}/{name}; {api_version}, Kind={kind}): {mistakes}"
+            )));
+        }
+        if self.current().is_ok() {
+            return Ok(());
+        }
+        let uid = metadata::text(config, "uid");
         if !uid.is_empty() {
             let why =
                 format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
             return Err(Refusal::conflict(request.kind.resource(), request.name, &why));
         }
+        if name.is_empty() {
+            let why = format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                request.name
+            );
+            return Err(Refusal::bad_request(why));
+        }
+        Ok(())
+    }
+
+    fn create_by_apply(&mut self, config: Value, manager: Manager) -> Result<Written, Refusal> {
+        let request = self.request;
+        if request.part != Part::Main {
+            return Err(Refusal::not_found(request.kind.resource(), request.name));
+        }
         let mut owners = Owners::default();
         let mut wanted = Fields::of(&config, Some(&request.served.schema));
         ownership::strip(&mut wanted);
         self.own(&mut owners, manager, wanted);
-        if metadata::text(&config, "name").is_empty() {
-            config["metadata"]["name"] = Value::from(request.name);
-        }
         self.owners = Some(owners);
         self.create(config)
     }
@@ -161,7 +193,11 @@ fn merge(live: Option<&Value>, config: &Value, schema: Option<&Schema>) -> Value
 fn merge_lists(live: &[Value], config: &[Value], known: impl Fn(&Value) -> Element, items: Option<&Schema>) -> Value {
     let lives: BTreeMap<_, _> = live.iter().map(|item| (known(item), item)).collect();
     let wanted: BTreeSet<_> = config.iter().map(&known).collect();
-    let mut shared: VecDeque<_> = config.iter().map(&known).filter(|element| lives.contains_key(element)).collect();
+    let mut shared: VecDeque<_> = config
+        .iter()
+        .map(&known)
+        .filter(|element| lives.contains_key(element))
+        .collect();
     let (mut merged, mut done) = (Vec::new(), BTreeSet::new());
     let (mut live, mut config) = (live.iter().peekable(), config.iter().peekable());
     loop {

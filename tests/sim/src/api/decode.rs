@@ -50,7 +50,11 @@ pub fn decode(definitions: &Definitions, kind: &Kind, served: &Served, mut objec
 
 /// The object says what it is; Kubernetes' own kinds may leave it to the path.
 fn type_meta(kind: &Kind, served: &Served, object: &mut Value) -> Result<(), Refusal> {
-    let found = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let found = object
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let expected = &*kind.name;
     match found.as_str() {
         "" if kind.traits.custom => return Err(nameless(expected, object)),
@@ -76,11 +80,14 @@ fn type_meta(kind: &Kind, served: &Served, object: &mut Value) -> Result<(), Ref
         found if found == expected => {}
         found if !kind.traits.custom => {
             let kind = &kind.name;
-            let why = format!("{kind} in version {found:?} cannot be handled as a {kind}: no kind {kind:?} is registered for it");
+            let why = format!(
+                "{kind} in version {found:?} cannot be handled as a {kind}: no kind {kind:?} is registered for it"
+            );
             return Err(Refusal::bad_request(why));
         }
         found => {
-            let why = format!("the API version in the data ({found}) does not match the expected API version ({expected})");
+            let why =
+                format!("the API version in the data ({found}) does not match the expected API version ({expected})");
             return Err(Refusal::bad_request(why));
         }
     }

@@ -1,6 +1,13 @@
 //! How an object is to be deleted.
 
 use serde::Deserialize;
+use serde_json::Value;
+
+use super::field_error::FieldError;
+use super::refusal::Refusal;
+
+/// The names of the policies.
+const POLICIES: [&str; 3] = ["Foreground", "Background", "Orphan"];
 
 /// What becomes of the dependants of a deleted object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -40,6 +47,19 @@ pub struct Preconditions {
 }
 
 impl DeleteOptions {
+    /// Reads the options of a request.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let refuse = |error: serde_json::Error| Refusal::bad_request(error.to_string());
+        let options: Value = serde_json::from_slice(body).map_err(refuse)?;
+        let policy = &options["propagationPolicy"];
+        if !policy.is_null() && !POLICIES.iter().any(|known| policy == known) {
+            let supported = POLICIES.into_iter().chain(["nil"]);
+            let error = FieldError::not_supported("propagationPolicy", policy, supported);
+            return Err(Refusal::invalid_option("DeleteOptions", &error));
+        }
+        serde_json::from_value(options).map_err(refuse)
+    }
+
     /// At once, without any grace.
     #[must_use]
     pub fn now() -> Self {

@@ -105,7 +105,11 @@ impl FieldError {
     /// The same error of a field of `parent`.
     #[must_use]
     pub fn within(mut self, parent: &str) -> Self {
-        let separator = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        let separator = if self.path.is_empty() || self.path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
         self.path = format!("{parent}{separator}{}", self.path);
         self
     }

@@ -163,12 +163,15 @@ impl Collector {
         let Some(object) = self.server.get(key) else { return };
         let done = match &*key.kind {
             "Namespace" => namespace::attend(&self.server, &object),
-            "PersistentVolumeClaim" => claim::attend(&self.server, key, &object).and_then(|_| self.collect(key, &object)),
+            "PersistentVolumeClaim" => {
+                claim::attend(&self.server, key, &object).and_then(|_| self.collect(key, &object))
+            }
             _ => self.collect(key, &object),
         };
         // Somebody else was quicker, or it takes more than one look.
         if done != Ok(true) {
-            self.agenda.insert(key.clone(), Instant::now() + Duration::from_millis(AGAIN));
+            self.agenda
+                .insert(key.clone(), Instant::now() + Duration::from_millis(AGAIN));
         }
     }
 
@@ -301,13 +304,15 @@ impl Collector {
 
 /// Takes a finalizer from an object.
 fn remove_finalizer(server: &Server, user: &str, key: &Key, finalizer: &str) -> Result<bool, Refusal> {
-        let changed = server.change(user, Verb::Patch, key, |object| {
-            let left = metadata::finalizers(object).into_iter().filter(|name| *name != finalizer);
-            let left: Vec<_> = left.map(str::to_owned).collect();
-            metadata::set_finalizers(object, &left);
-        });
-        unless_gone(changed.map(|_| ()))
-    }
+    let changed = server.change(user, Verb::Patch, key, |object| {
+        let left = metadata::finalizers(object)
+            .into_iter()
+            .filter(|name| *name != finalizer);
+        let left: Vec<_> = left.map(str::to_owned).collect();
+        metadata::set_finalizers(object, &left);
+    });
+    unless_gone(changed.map(|_| ()))
+}
 
 /// The owner references of an object, by UID.
 fn owners(object: &Value) -> impl Iterator<Item = (&str, &Value)> {

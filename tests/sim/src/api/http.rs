@@ -194,6 +194,9 @@ impl Call {
         let written = self.write(route, Verb::Delete, |writer| writer.delete(&options))?;
         let gone = match &written {
             Written::Changed(change) if change.type_ == ChangeType::Deleted => change.object(),
+            Written::Unchanged(object) if !options.dry_run.is_empty() && metadata::finalizers(object).is_empty() => {
+                object
+            }
             _ => return Ok(self.wrote(route, StatusCode::OK, &written)),
         };
         if route.kind.traits.returns_deleted {
@@ -291,13 +294,24 @@ impl Call {
     fn query(&self, route: Route) -> Result<Query, Refusal> {
         let text = |name: &str| self.parameters.text(name).to_owned();
         Ok(Query {
-            selector: Selector::parse(&route.kind.name, &text("labelSelector"), &text("fieldSelector"))?,
+            selector: Selector::parse(&route.kind, &text("labelSelector"), &text("fieldSelector"))?,
             namespace: route.namespace,
-            limit: self.parameters.number("limit").unwrap_or(0),
+            limit: self.number("limit")?,
             continue_: text("continue"),
             resource_version: text("resourceVersion"),
             exact: self.parameters.text("resourceVersionMatch") == "Exact",
         })
+    }
+
+    /// A number among the parameters; 0 when it is not there.
+    fn number(&self, name: &str) -> Result<usize, Refusal> {
+        let text = self.parameters.text(name);
+        let wrong = |_| Refusal::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+        if text.is_empty() {
+            Ok(0)
+        } else {
+            text.parse().map_err(wrong)
+        }
     }
 
     fn object(&self) -> Result<Value, Refusal> {
@@ -306,14 +320,17 @@ impl Call {
     }
 
     fn delete_options(&self) -> Result<DeleteOptions, Refusal> {
-        if self.body.is_empty() {
-            return Ok(DeleteOptions {
-                grace_period_seconds: self.parameters.number("gracePeriodSeconds"),
-                propagation_policy: serde_json::from_value(json!(self.parameters.text("propagationPolicy"))).ok(),
-                ..DeleteOptions::default()
-            });
+        if !self.body.is_empty() {
+            return DeleteOptions::read(&self.body);
         }
-        serde_json::from_slice(&self.body).map_err(|error| Refusal::bad_request(error.to_string()))
+        let texts = ["propagationPolicy", "dryRun"].map(|name| self.parameters.text(name));
+        let [policy, dry_run] = texts.map(|text| (!text.is_empty()).then(|| json!(text)));
+        let options = json!({
+            "gracePeriodSeconds": self.parameters.number::<i64>("gracePeriodSeconds"),
+            "propagationPolicy": policy,
+            "dryRun": dry_run.into_iter().collect::<Vec<_>>(),
+        });
+        DeleteOptions::read(options.to_string().as_bytes())
     }
 
     fn count(&self, kind: &Arc<Kind>, verb: Verb) {

@@ -147,7 +147,10 @@ fn validate_maps(object: &Value) -> Vec<FieldError> {
 }
 
 fn invalid(path: &str, value: &str, wrong: &[String]) -> Vec<FieldError> {
-    wrong.iter().map(|why| FieldError::invalid(path, &json!(value), why)).collect()
+    wrong
+        .iter()
+        .map(|why| FieldError::invalid(path, &json!(value), why))
+        .collect()
 }
 
 /// What is wrong with the finalizers of Kubernetes' own kinds.

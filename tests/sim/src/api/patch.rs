@@ -38,7 +38,8 @@ impl Patch {
     pub fn json(body: &[u8]) -> Result<Self, Refusal> {
         let value: Value = serde_json::from_slice(body).map_err(undecodable)?;
         if !value.is_array() {
-            let why = "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp";
+            let why =
+                "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp";
             return Err(Refusal::bad_request(why));
         }
         let patch: JsonPatch = serde_json::from_value(value).map_err(undecodable)?;

@@ -169,7 +169,8 @@ fn start(store: &Store, query: &Query) -> Result<(u64, Option<String>), Refusal>
     if !query.continue_.is_empty() {
         let token = query.continue_.split_once(':');
         let token = token.and_then(|(revision, path)| Some((revision.parse().ok()?, path.to_owned())));
-        let (revision, path): (u64, String) = token.ok_or_else(|| Refusal::bad_request("continue key is not valid"))?;
+        let (revision, path): (u64, String) =
+            token.ok_or_else(|| Refusal::bad_request("invalid continue token: continue key is not valid"))?;
         if revision < store.compacted() {
             let why = "The provided continue parameter is too old to display a consistent list result. You can start a new \
                        list without the continue parameter.";
@@ -198,7 +199,12 @@ pub fn revision(text: &str) -> Result<u64, Refusal> {
     if text.is_empty() {
         return Ok(0);
     }
-    let invalid = |_| Refusal::bad_request(format!("Invalid value: {text:?}: resourceVersion must be a number"));
+    let invalid = |_| {
+        let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+        Refusal::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: {text:?}: {why}"
+        ))
+    };
     text.parse().map_err(invalid)
 }
 

@@ -112,6 +112,15 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "", "404 page not found\n")
     }
 
+    /// No such resource in a group that exists.
+    #[must_use]
+    pub fn no_such_resource() -> Self {
+        let message = "the server could not find the requested resource";
+        let mut refusal = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
+        refusal.details = Some(Details::default());
+        refusal
+    }
+
     /// The body of the answer.
     #[must_use]
     pub fn body(&self) -> String {

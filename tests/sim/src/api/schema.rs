@@ -3,13 +3,14 @@
 //!
 //! Those of custom resources come from their definitions, those of Kubernetes' kinds from the k8s-openapi crate. What a
 //! schema is used for has a module each: `coerce` prunes and defaults custom resources, `typed` decodes Kubernetes' own, `validate`
-//! checks, `rule` evaluates the CEL rules. Server-side apply reads [`Schema::merge`].
+//! checks, `declared` checks configurations for an apply, `rule` evaluates the CEL rules. Server-side apply reads [`Schema::merge`].
 //!
 //! Trap: of JSON schema only what Kubernetes allows in structural schemas and what the definitions use is understood.
 //! Anything else fails to compile instead of being ignored.
 
 pub mod coerce;
 mod compile;
+pub mod declared;
 mod path;
 mod rule;
 pub mod typed;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::definitions::Kind;
 use super::refusal::Refusal;
 
 /// What a list or a watch is about.
@@ -70,7 +71,12 @@ const OF_CORE_EVENTS: [(&str, &str); 5] = [
 
 impl Selector {
     /// Reads both selectors; empty ones select everything.
-    pub fn parse(kind: &str, labels: &str, fields: &str) -> Result<Self, Refusal> {
+    pub fn parse(kind: &Kind, labels: &str, fields: &str) -> Result<Self, Refusal> {
+        if labels.trim_start().starts_with(',') {
+            return Err(Refusal::bad_request(
+                "found ',', expected: !, identifier, or 'end of string'",
+            ));
+        }
         let labels = label_requirements(labels)
             .map_err(|why| Refusal::bad_request(format!("unable to parse requirement: {why}")))?;
         let mut comparisons = Vec::new();
@@ -117,7 +123,7 @@ impl Requirement {
     }
 }
 
-fn comparison(kind: &str, text: &str) -> Result<Comparison, Refusal> {
+fn comparison(kind: &Kind, text: &str) -> Result<Comparison, Refusal> {
     let invalid = || Refusal::bad_request(format!("invalid selector: '{text}'; can't understand '{text}'"));
     let (field, value, equal) = if let Some((field, value)) = text.split_once("!=") {
         (field, value, false)
@@ -130,19 +136,28 @@ fn comparison(kind: &str, text: &str) -> Result<Comparison, Refusal> {
     };
     let core = OF_CORE_EVENTS
         .iter()
-        .find(|(name, _)| kind == "Event" && *name == field);
+        .find(|(name, _)| &*kind.name == "Event" && *name == field);
     let field = core.map_or(field, |(_, stored)| stored);
-    let mut known = OF_KINDS
+    let own = OF_KINDS
         .iter()
-        .filter(|(name, _)| *name == kind)
-        .flat_map(|(_, fields)| fields.iter());
-    if !COMMON.contains(&field) && !known.any(|known| *known == field) {
-        return Err(Refusal::bad_request(format!("field label not supported: {field}")));
+        .find(|(name, _)| *name == &*kind.name)
+        .map(|(_, fields)| *fields);
+    if !COMMON.contains(&field) && !own.is_some_and(|own| own.contains(&field)) {
+        return Err(unknown_field(field, own.is_some() || kind.traits.custom));
     }
     Ok(Comparison {
         field: field.to_owned(),
         value: value.to_owned(),
         equal,
+    })
+}
+
+/// Kinds that have fields of their own to select by say it in other words.
+fn unknown_field(field: &str, own_words: bool) -> Refusal {
+    Refusal::bad_request(if own_words {
+        format!("field label not supported: {field}")
+    } else {
+        format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
     })
 }
 
@@ -195,14 +210,19 @@ fn requirement(text: &str) -> Result<Requirement, String> {
         return match name.trim().rsplit_once(' ') {
             Some((name, "in")) => Ok(Requirement::In(key(name.trim())?, list)),
             Some((name, "notin")) => Ok(Requirement::NotIn(key(name.trim())?, list)),
-            _ => Err(format!("found '{name}', expected: in, notin")),
+            Some((_, other)) => Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
+            None => Err("found '(', expected: in, notin, =, ==, !=, gt, lt".to_owned()),
         };
     }
-    if let Some((name, value)) = text.split_once("!=") {
-        return Ok(Requirement::NotIn(key(name.trim())?, vec![value.trim().to_owned()]));
+    let value = |text: &str| match text.trim() {
+        text if text.starts_with('=') => Err("found '=', expected: identifier".to_owned()),
+        text => Ok(vec![text.to_owned()]),
+    };
+    if let Some((name, text)) = text.split_once("!=") {
+        return Ok(Requirement::NotIn(key(name.trim())?, value(text)?));
     }
-    if let Some((name, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
-        return Ok(Requirement::In(key(name.trim())?, vec![value.trim().to_owned()]));
+    if let Some((name, text)) = text.split_once("==").or_else(|| text.split_once('=')) {
+        return Ok(Requirement::In(key(name.trim())?, value(text)?));
     }
     Ok(Requirement::Exists(key(text)?))
 }
@@ -212,9 +232,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::tests::place::DEFINITIONS;
+
+    fn kind(name: &str) -> &'static Kind {
+        DEFINITIONS.kind(name).unwrap()
+    }
 
     fn selects(labels: &str, object: &Value) -> bool {
-        Selector::parse("Pod", labels, "").unwrap().selects(object)
+        Selector::parse(kind("Pod"), labels, "").unwrap().selects(object)
     }
 
     #[test]
@@ -246,7 +271,7 @@ mod tests {
     #[test]
     fn fields_are_those_of_the_kind() {
         let pod = json!({ "metadata": { "name": "p" }, "status": { "phase": "Running" } });
-        let selects = |fields: &str| Selector::parse("Pod", "", fields).map(|selector| selector.selects(&pod));
+        let selects = |fields: &str| Selector::parse(kind("Pod"), "", fields).map(|selector| selector.selects(&pod));
         assert_eq!(selects("metadata.name=p,status.phase!=Pending"), Ok(true));
         assert_eq!(selects("spec.nodeName="), Ok(true), "what is not there is empty");
         assert_eq!(selects("status.phase=Pending"), Ok(false));
@@ -254,13 +279,13 @@ mod tests {
             selects("spec.hostname=h").unwrap_err().message,
             "field label not supported: spec.hostname"
         );
-        assert!(Selector::parse("RayCluster", "", "status.phase=x").is_err());
+        assert!(Selector::parse(kind("RayCluster"), "", "status.phase=x").is_err());
     }
 
     #[test]
     fn what_cannot_be_read_is_refused() {
         for labels in ["a in 1", "=x", "a in (1", "-a"] {
-            assert!(Selector::parse("Pod", labels, "").is_err(), "{labels}");
+            assert!(Selector::parse(kind("Pod"), labels, "").is_err(), "{labels}");
         }
     }
 }

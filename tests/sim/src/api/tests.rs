@@ -19,7 +19,7 @@ mod discovery;
 mod kubernetes;
 mod metadata;
 mod patch;
-mod place;
+pub mod place;
 mod quota;
 mod replay;
 mod twin;

@@ -1,4 +1,5 @@
-//! Claims of volumes stay while pods use them: Kubernetes gives each a finalizer and takes it away when no pod is left.
+//! Claims of volumes stay while pods use them: Kubernetes gives each a finalizer and takes it away when no pod on a node
+//! is left that has it.
 
 use serde_json::Value;
 
@@ -17,7 +18,10 @@ const USER: &str = "system:serviceaccount:kube-system:pvc-protection-controller"
 pub fn attend(server: &Server, key: &Key, claim: &Value) -> Result<bool, Refusal> {
     let held = metadata::is_deleting(claim) && metadata::finalizers(claim).contains(&CLAIM_PROTECTION);
     let pods = server.list("Pod", Some(&key.namespace));
-    let used = pods.iter().any(|pod| !kinds::pod_is_finished(pod) && claims(pod).any(|name| name == &*key.name));
+    let uses = |pod: &Value| pod["spec"].get("nodeName").is_some() && !kinds::pod_is_finished(pod);
+    let used = pods
+        .iter()
+        .any(|pod| uses(pod) && claims(pod).any(|name| name == &*key.name));
     if !held || used {
         return Ok(true);
     }
@@ -31,7 +35,9 @@ pub fn freed(change: &Change) -> Vec<Key> {
         return Vec::new();
     }
     let namespace = &change.key.namespace;
-    claims(pod).map(|name| Key::new("PersistentVolumeClaim", namespace.clone(), name)).collect()
+    claims(pod)
+        .map(|name| Key::new("PersistentVolumeClaim", namespace.clone(), name))
+        .collect()
 }
 
 fn claims(pod: &Value) -> impl Iterator<Item = &str> {

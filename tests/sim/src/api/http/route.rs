@@ -43,6 +43,7 @@ impl Route {
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
             _ => return Err(Refusal::no_such_path()),
         };
+        let nothing = || Self::nothing(definitions, group, version);
         let find = |plural: &str| {
             let (kind, served) = definitions.resource(group, version, plural)?;
             let version = kind.served.iter().position(|version| std::ptr::eq(version, served))?;
@@ -54,14 +55,27 @@ impl Route {
             return Self::of(kind, version, Some(namespace), rest);
         }
         let [plural, rest @ ..] = rest else {
-            return Err(Refusal::no_such_path());
+            return Err(nothing());
         };
-        let (kind, version) = find(plural).ok_or_else(Refusal::no_such_path)?;
+        let (kind, version) = find(plural).ok_or_else(nothing)?;
         // Objects in namespaces have no path without them.
         if kind.namespaced && !rest.is_empty() {
-            return Err(Refusal::no_such_path());
+            return Err(nothing());
         }
         Self::of(kind, version, None, rest)
+    }
+
+    /// Kubernetes' own groups answer as other objects do, those of definitions like an unknown path.
+    fn nothing(definitions: &Definitions, group: &str, version: &str) -> Refusal {
+        let own = definitions.kinds().iter().any(|kind| {
+            let mut served = kind.served.iter();
+            !kind.traits.custom && served.any(|served| served.group == group && served.version == version)
+        });
+        if own {
+            Refusal::no_such_resource()
+        } else {
+            Refusal::no_such_path()
+        }
     }
 
     fn of(kind: Arc<Kind>, version: usize, namespace: Option<&str>, rest: &[&str]) -> Result<Self, Refusal> {
@@ -72,7 +86,7 @@ impl Route {
             [name, "binding"] if &*kind.name == "Pod" => (Some(name), Part::Binding),
             [name, "finalize"] if &*kind.name == "Namespace" => (Some(name), Part::Finalize),
             [name, _] if kind.traits.custom => return Err(Refusal::not_found(kind.resource(), name)),
-            _ => return Err(Refusal::no_such_path()),
+            _ => return Err(Refusal::no_such_resource()),
         };
         Ok(Self {
             kind,

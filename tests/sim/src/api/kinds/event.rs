@@ -67,8 +67,15 @@ impl Rules for Event {
                 errors.extend(too_long(field, text, LONGEST_WORD));
             }
         }
-        errors.extend(too_long("message", object["note"].as_str().unwrap_or_default(), LONGEST_NOTE));
-        if object["series"].get("count").is_some_and(|count| count.as_i64() < Some(2)) {
+        errors.extend(too_long(
+            "message",
+            object["note"].as_str().unwrap_or_default(),
+            LONGEST_NOTE,
+        ));
+        if object["series"]
+            .get("count")
+            .is_some_and(|count| count.as_i64() < Some(2))
+        {
             errors.push(FieldError::invalid("series.count", &json!(""), "should be at least 2"));
         }
         let type_ = object["type"].as_str().unwrap_or_default();

@@ -33,7 +33,10 @@ impl Rules for Service {
         if has_address(spec) {
             set_default(spec, "internalTrafficPolicy", "Cluster");
         }
-        if let Some(status) = service.get_mut("status").and_then(|status| status.get_mut("loadBalancer")) {
+        if let Some(status) = service
+            .get_mut("status")
+            .and_then(|status| status.get_mut("loadBalancer"))
+        {
             items_mut(status, "ingress")
                 .filter(|ingress| ingress.get("ip").is_some())
                 .for_each(|ingress| set_default(ingress, "ipMode", "VIP"));
@@ -156,13 +159,21 @@ fn port_errors(port: &Value, index: usize, named: bool, errors: &mut Vec<FieldEr
     let target = port["targetPort"].as_i64();
     if target.is_some_and(|target| !(1..=65535).contains(&target)) {
         let detail = "must be between 1 and 65535, inclusive";
-        errors.push(FieldError::invalid(format!("{path}.targetPort"), &port["targetPort"], detail));
+        errors.push(FieldError::invalid(
+            format!("{path}.targetPort"),
+            &port["targetPort"],
+            detail,
+        ));
     }
 }
 
 /// What was set for the old type goes with it, unless it was changed.
 fn drop_node_ports(new: &mut Value, old: &Value) {
-    let was = |port: &Value| items(old, "ports").iter().any(|old| old["nodePort"] == port["nodePort"]);
+    let was = |port: &Value| {
+        items(old, "ports")
+            .iter()
+            .any(|old| old["nodePort"] == port["nodePort"])
+    };
     for port in items_mut(new, "ports").filter(|port| was(port)) {
         port["nodePort"] = Value::Null;
     }

@@ -81,16 +81,21 @@ fn quantity(text: &str) -> Result<Value, String> {
 }
 
 fn time(text: &str) -> Result<Value, String> {
-    let error = |_| format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\"");
+    let error =
+        |_| format!("parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\"");
     let time: Timestamp = text.parse().map_err(error)?;
     Ok(Value::String(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
 }
 
 /// Six digits behind the point, no more and no less.
 fn micro_time(text: &str) -> Result<Value, String> {
-    let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let digits = text
+        .split_once('.')
+        .map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
     let time = text.parse::<Timestamp>().ok().filter(|_| digits == 6);
-    let error = || format!("parsing time {text:?} as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse {text:?} as \".000000\"");
+    let error = || {
+        format!("parsing time {text:?} as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse {text:?} as \".000000\"")
+    };
     let time = time.ok_or_else(error)?;
     Ok(Value::String(time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
 }

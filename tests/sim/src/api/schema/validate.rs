@@ -64,15 +64,15 @@ fn object(
     path: &Path<'_>,
     errors: &mut Vec<FieldError>,
 ) {
-    for name in schema.limits.iter().flat_map(|limits| &limits.required) {
-        if !fields.contains_key(name) {
-            errors.push(FieldError::required(path.field(name), ""));
-        }
-    }
     for (name, value) in fields {
         if let Some(schema) = schema.field(name) {
             let old = old.and_then(|old| old.get(name));
             walk(value, old, schema, &path.field(name), errors);
+        }
+    }
+    for name in schema.limits.iter().flat_map(|limits| &limits.required) {
+        if !fields.contains_key(name) {
+            errors.push(FieldError::required(path.field(name), ""));
         }
     }
 }

@@ -8,8 +8,16 @@ use serde_json::{Value, json};
 use super::place::{self, Place, pod, refusal};
 
 async fn maps(place: &Place) -> Api<ConfigMap> {
-    for (name, labels) in [("a", json!({ "n": "1" })), ("b", json!({ "n": "2" })), ("c", json!({})), ("d", json!({ "n": "1" }))] {
-        place.create::<ConfigMap>(json!({ "metadata": { "name": name, "labels": labels } })).await.unwrap();
+    for (name, labels) in [
+        ("a", json!({ "n": "1" })),
+        ("b", json!({ "n": "2" })),
+        ("c", json!({})),
+        ("d", json!({ "n": "1" })),
+    ] {
+        place
+            .create::<ConfigMap>(json!({ "metadata": { "name": name, "labels": labels } }))
+            .await
+            .unwrap();
     }
     place.api()
 }
@@ -24,23 +32,44 @@ fn names<K: kube::Resource>(list: impl IntoIterator<Item = K>) -> String {
 fn labels_and_fields_select() {
     place::run("select", async |place| {
         let maps = maps(&place).await;
-        for (labels, expected) in [("n", "abd"), ("n=1", "ad"), ("n!=1", "bc"), ("n in (1,2)", "abd"), ("!n", "c"),
-            ("n notin (1)", "bc"), ("n=1,n!=1", "")] {
+        for (labels, expected) in [
+            ("n", "abd"),
+            ("n=1", "ad"),
+            ("n!=1", "bc"),
+            ("n in (1,2)", "abd"),
+            ("!n", "c"),
+            ("n notin (1)", "bc"),
+            ("n=1,n!=1", ""),
+        ] {
             let list = maps.list(&ListParams::default().labels(labels)).await.unwrap();
             assert_eq!(names(list), expected, "{labels}");
         }
-        let list = maps.list(&ListParams::default().fields("metadata.name=b")).await.unwrap();
+        let list = maps
+            .list(&ListParams::default().fields("metadata.name=b"))
+            .await
+            .unwrap();
         assert_eq!(names(list), "b");
         place.create::<Pod>(pod("p")).await.unwrap();
         let pods = place.api::<Pod>();
-        for (fields, expected) in [("status.phase=Pending", "p"), ("status.phase!=Pending", ""), ("spec.nodeName=", "p")] {
+        for (fields, expected) in [
+            ("status.phase=Pending", "p"),
+            ("status.phase!=Pending", ""),
+            ("spec.nodeName=", "p"),
+        ] {
             let list = pods.list(&ListParams::default().fields(fields)).await.unwrap();
             assert_eq!(names(list), expected, "{fields}");
         }
         let status = refusal(pods.list(&ListParams::default().fields("spec.hostname=a")).await);
         assert_eq!(status.code, 400);
-        assert!(status.message.contains("field label not supported: spec.hostname"), "{}", status.message);
-        assert_eq!(refusal(pods.list(&ListParams::default().labels("a in")).await).code, 400);
+        assert!(
+            status.message.contains("field label not supported: spec.hostname"),
+            "{}",
+            status.message
+        );
+        assert_eq!(
+            refusal(pods.list(&ListParams::default().labels("a in")).await).code,
+            400
+        );
     });
 }
 
@@ -50,9 +79,16 @@ fn all_namespaces_are_listed_together() {
         maps(&place).await;
         let all: Api<ConfigMap> = Api::all(place.client.clone());
         let list = all.list(&ListParams::default().labels("n=2")).await.unwrap();
-        assert!(list.items.iter().any(|map| map.namespace().as_ref() == Some(&place.namespace)));
+        assert!(
+            list.items
+                .iter()
+                .any(|map| map.namespace().as_ref() == Some(&place.namespace))
+        );
         let field = format!("metadata.namespace={}", place.namespace);
-        let list = all.list(&ListParams::default().labels("n").fields(&field)).await.unwrap();
+        let list = all
+            .list(&ListParams::default().labels("n").fields(&field))
+            .await
+            .unwrap();
         assert_eq!(names(list), "abd");
     });
 }
@@ -64,9 +100,15 @@ fn a_list_comes_in_pages_of_one_moment() {
         let first = maps.list(&ListParams::default().labels("n").limit(2)).await.unwrap();
         assert_eq!(names(first.items), "ab");
         let token = first.metadata.continue_.unwrap();
-        place.create::<ConfigMap>(json!({ "metadata": { "name": "cc", "labels": { "n": "1" } } })).await.unwrap();
+        place
+            .create::<ConfigMap>(json!({ "metadata": { "name": "cc", "labels": { "n": "1" } } }))
+            .await
+            .unwrap();
         maps.delete("d", &DeleteParams::default()).await.unwrap();
-        let rest = maps.list(&ListParams::default().labels("n").limit(2).continue_token(&token)).await.unwrap();
+        let rest = maps
+            .list(&ListParams::default().labels("n").limit(2).continue_token(&token))
+            .await
+            .unwrap();
         assert_eq!(names(rest.items), "d", "as it was when the first page was made");
         assert_eq!(rest.metadata.resource_version, first.metadata.resource_version);
         assert_eq!(rest.metadata.continue_.unwrap_or_default(), "");
@@ -95,7 +137,11 @@ fn the_version_of_a_list_is_that_of_the_server() {
         let maps = maps(&place).await;
         let list = maps.list(&ListParams::default()).await.unwrap();
         let of_list: u64 = list.metadata.resource_version.unwrap().parse().unwrap();
-        let newest = list.items.iter().map(|map| map.resource_version().unwrap().parse::<u64>().unwrap()).max();
+        let newest = list
+            .items
+            .iter()
+            .map(|map| map.resource_version().unwrap().parse::<u64>().unwrap())
+            .max();
         assert!(of_list >= newest.unwrap());
         let any = maps.list(&ListParams::default().match_any()).await.unwrap();
         assert_eq!(names(any.items), "abcd");
@@ -120,7 +166,10 @@ fn items_of_kubernetes_own_lists_do_not_repeat_their_kind() {
         maps(&place).await;
         let path = "/api/v1/namespaces/{namespace}/configmaps?limit=1";
         let (_, list) = place.send("GET", path, "application/json", &Value::Null).await;
-        assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("ConfigMapList"), &json!("v1")));
+        assert_eq!(
+            (&list["kind"], &list["apiVersion"]),
+            (&json!("ConfigMapList"), &json!("v1"))
+        );
         assert_eq!(list["items"][0].get("kind"), None);
         assert_eq!(list["items"][0]["metadata"]["name"], "a");
     });
@@ -130,7 +179,10 @@ fn items_of_kubernetes_own_lists_do_not_repeat_their_kind() {
 fn a_collection_is_deleted_as_selected() {
     place::run("delete-collection", async |place| {
         let maps = maps(&place).await;
-        let deleted = maps.delete_collection(&DeleteParams::default(), &ListParams::default().labels("n=1")).await.unwrap();
+        let deleted = maps
+            .delete_collection(&DeleteParams::default(), &ListParams::default().labels("n=1"))
+            .await
+            .unwrap();
         assert_eq!(names(deleted.left().unwrap()), "ad");
         assert_eq!(names(maps.list(&ListParams::default()).await.unwrap()), "bc");
     });

@@ -73,7 +73,11 @@ where
         + Clone
         + std::fmt::Debug,
 {
-    let list = place.api::<K>().list(&ListParams::default().labels("ray.io/cluster=a")).await.unwrap();
+    let list = place
+        .api::<K>()
+        .list(&ListParams::default().labels("ray.io/cluster=a"))
+        .await
+        .unwrap();
     list.items.iter().map(ResourceExt::name_any).collect()
 }
 
@@ -86,8 +90,16 @@ fn the_controller_of_clusters_makes_pods() {
         let template = wanted["spec"]["headGroupSpec"]["template"].clone();
         wanted["spec"]["workerGroupSpecs"] = json!([{ "groupName": "w", "replicas": 2, "minReplicas": 0, "maxReplicas": 2,
             "rayStartParams": {}, "template": template }]);
-        place.clusters().create(&PostParams::default(), &object(wanted)).await.unwrap();
-        place.eventually("a head and two workers exist", async || names::<Pod>(&place).await.len() == 3).await;
+        place
+            .clusters()
+            .create(&PostParams::default(), &object(wanted))
+            .await
+            .unwrap();
+        place
+            .eventually("a head and two workers exist", async || {
+                names::<Pod>(&place).await.len() == 3
+            })
+            .await;
         assert_eq!(names::<Service>(&place).await, ["a-head-svc".to_owned()].into());
         place
             .eventually("the status says so", async || {
@@ -96,7 +108,13 @@ fn the_controller_of_clusters_makes_pods() {
             })
             .await;
         let events = place.api::<Event>().list(&ListParams::default()).await.unwrap();
-        assert!(events.items.iter().any(|event| event.reason.as_deref() == Some("CreatedHeadPod")), "{events:?}");
+        assert!(
+            events
+                .items
+                .iter()
+                .any(|event| event.reason.as_deref() == Some("CreatedHeadPod")),
+            "{events:?}"
+        );
 
         place.clusters().delete("a", &Default::default()).await.unwrap();
         place
@@ -104,7 +122,13 @@ fn the_controller_of_clusters_makes_pods() {
                 names::<Pod>(&place).await.is_empty() && names::<Service>(&place).await.is_empty()
             })
             .await;
-        let refused: Vec<_> = server.journal().writes().iter().filter(|entry| entry.result.is_err()).cloned().collect();
+        let refused: Vec<_> = server
+            .journal()
+            .writes()
+            .iter()
+            .filter(|entry| entry.result.is_err())
+            .cloned()
+            .collect();
         assert!(refused.is_empty(), "{refused:#?}");
     });
 }

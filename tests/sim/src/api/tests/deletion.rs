@@ -32,7 +32,10 @@ async fn a_while(place: &Place) {
 }
 
 fn policy(policy: PropagationPolicy) -> DeleteParams {
-    DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() }
+    DeleteParams {
+        propagation_policy: Some(policy),
+        ..DeleteParams::default()
+    }
 }
 
 fn finalizers(finalizers: &[&str]) -> Patch<Value> {
@@ -43,7 +46,11 @@ fn finalizers(finalizers: &[&str]) -> Patch<Value> {
 fn the_answer_to_a_delete_says_what_is_left() {
     place::run("answers", async |place| {
         let made = map(&place, "a", json!({})).await;
-        let answer = place.api::<ConfigMap>().delete("a", &DeleteParams::default()).await.unwrap();
+        let answer = place
+            .api::<ConfigMap>()
+            .delete("a", &DeleteParams::default())
+            .await
+            .unwrap();
         let status = answer.right().unwrap();
         let details = status.details.unwrap();
         assert_eq!((details.name.as_str(), details.kind.as_str()), ("a", "configmaps"));
@@ -63,15 +70,32 @@ fn finalizers_hold_an_object() {
         let mut held = cluster("a");
         held["metadata"]["finalizers"] = json!(["example.com/a", "example.com/b"]);
         clusters.create(&PostParams::default(), &object(held)).await.unwrap();
-        let left = clusters.delete("a", &DeleteParams::default()).await.unwrap().left().unwrap();
+        let left = clusters
+            .delete("a", &DeleteParams::default())
+            .await
+            .unwrap()
+            .left()
+            .unwrap();
         assert!(left.metadata.deletion_timestamp.is_some());
         assert_eq!(left.metadata.deletion_grace_period_seconds, Some(0));
         assert_eq!(left.metadata.generation, Some(2));
-        let again = clusters.delete("a", &DeleteParams::default()).await.unwrap().left().unwrap();
-        assert_eq!(again.resource_version(), left.resource_version(), "a second delete changes nothing");
+        let again = clusters
+            .delete("a", &DeleteParams::default())
+            .await
+            .unwrap()
+            .left()
+            .unwrap();
+        assert_eq!(
+            again.resource_version(),
+            left.resource_version(),
+            "a second delete changes nothing"
+        );
 
         let parameters = PatchParams::default();
-        let one = clusters.patch("a", &parameters, &finalizers(&["example.com/b"])).await.unwrap();
+        let one = clusters
+            .patch("a", &parameters, &finalizers(&["example.com/b"]))
+            .await
+            .unwrap();
         assert_eq!(one.metadata.deletion_timestamp, left.metadata.deletion_timestamp);
         let last = clusters.patch("a", &parameters, &finalizers(&[])).await.unwrap();
         assert!(last.finalizers().is_empty());
@@ -87,11 +111,19 @@ fn an_object_that_is_going_takes_no_new_finalizers() {
         maps.delete("a", &DeleteParams::default()).await.unwrap();
         let more = finalizers(&["example.com/a", "example.com/b"]);
         let status = refusal(maps.patch("a", &PatchParams::default(), &more).await);
-        assert_eq!(status.message, "ConfigMap \"a\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be \
-            added if the object is being deleted, found new finalizers []string{\"example.com/b\"}");
+        assert_eq!(
+            status.message,
+            "ConfigMap \"a\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be \
+            added if the object is being deleted, found new finalizers []string{\"example.com/b\"}"
+        );
         let status = refusal(place.create::<ConfigMap>(json!({ "metadata": { "name": "a" } })).await);
-        assert_eq!(status.message, "object is being deleted: configmaps \"a\" already exists");
-        maps.patch("a", &PatchParams::default(), &finalizers(&[])).await.unwrap();
+        assert_eq!(
+            status.message,
+            "object is being deleted: configmaps \"a\" already exists"
+        );
+        maps.patch("a", &PatchParams::default(), &finalizers(&[]))
+            .await
+            .unwrap();
     });
 }
 
@@ -101,21 +133,35 @@ fn only_the_object_that_is_meant_is_deleted() {
         let made = map(&place, "a", json!({})).await;
         let maps = place.api::<ConfigMap>();
         let with = |uid: Option<&str>, version: Option<&str>| DeleteParams {
-            preconditions: Some(Preconditions { uid: uid.map(str::to_owned), resource_version: version.map(str::to_owned) }),
+            preconditions: Some(Preconditions {
+                uid: uid.map(str::to_owned),
+                resource_version: version.map(str::to_owned),
+            }),
             ..DeleteParams::default()
         };
         let status = refusal(maps.delete("a", &with(Some("other"), None)).await);
         assert_eq!((status.code, status.reason.as_str()), (409, "Conflict"));
         let uid = made.uid().unwrap();
-        assert_eq!(status.message, format!("Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition \
-            (other) does not match the UID in record ({uid}). The object might have been deleted and then recreated"));
+        assert_eq!(
+            status.message,
+            format!(
+                "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition \
+            (other) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
+            )
+        );
         assert_eq!(refusal(maps.delete("a", &with(None, Some("1"))).await).code, 409);
-        maps.delete("a", &with(Some(&uid), made.resource_version().as_deref())).await.unwrap();
+        maps.delete("a", &with(Some(&uid), made.resource_version().as_deref()))
+            .await
+            .unwrap();
     });
 }
 
 async fn scheduled(place: &Place, name: &str) -> Api<Pod> {
     place.create::<Pod>(pod(name)).await.unwrap();
+    bind(place, name).await
+}
+
+async fn bind(place: &Place, name: &str) -> Api<Pod> {
     let path = format!("/api/v1/namespaces/{{namespace}}/pods/{name}/binding");
     let binding = json!({ "apiVersion": "v1", "kind": "Binding", "metadata": { "name": name },
         "target": { "apiVersion": "v1", "kind": "Node", "name": "node" } });
@@ -123,8 +169,10 @@ async fn scheduled(place: &Place, name: &str) -> Api<Pod> {
     assert_eq!(code, 201, "{status}");
     let (code, status) = place.send("POST", &path, "application/json", &binding).await;
     assert_eq!(code, 409);
-    let message = format!("Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} is already assigned to node \
-        \"node\"");
+    let message = format!(
+        "Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} is already assigned to node \
+        \"node\""
+    );
     assert_eq!(status["message"], message);
     place.api()
 }
@@ -135,21 +183,40 @@ fn a_scheduled_pod_is_given_time() {
         let pods = scheduled(&place, "a").await;
         let bound = pods.get("a").await.unwrap();
         assert_eq!(bound.spec.unwrap().node_name.as_deref(), Some("node"));
-        let left = pods.delete("a", &DeleteParams::default()).await.unwrap().left().unwrap();
+        let left = pods
+            .delete("a", &DeleteParams::default())
+            .await
+            .unwrap()
+            .left()
+            .unwrap();
         assert_eq!(left.metadata.deletion_grace_period_seconds, Some(30));
         let ends = left.metadata.deletion_timestamp.clone().unwrap();
         let began = left.metadata.creation_timestamp.clone().unwrap();
         assert!((30..35).contains(&ends.0.duration_since(began.0).as_secs()));
         assert_eq!(left.metadata.generation, Some(2));
         // It can be shortened, not lengthened.
-        let longer = DeleteParams { grace_period_seconds: Some(60), ..DeleteParams::default() };
+        let longer = DeleteParams {
+            grace_period_seconds: Some(60),
+            ..DeleteParams::default()
+        };
         let same = pods.delete("a", &longer).await.unwrap().left().unwrap();
         assert_eq!(same.metadata.deletion_grace_period_seconds, Some(30));
-        let shorter = DeleteParams { grace_period_seconds: Some(10), ..DeleteParams::default() };
+        let shorter = DeleteParams {
+            grace_period_seconds: Some(10),
+            ..DeleteParams::default()
+        };
         let short = pods.delete("a", &shorter).await.unwrap().left().unwrap();
         assert_eq!(short.metadata.deletion_grace_period_seconds, Some(10));
-        assert_eq!(ends.0.duration_since(short.metadata.deletion_timestamp.unwrap().0).as_secs(), 20);
-        let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+        assert_eq!(
+            ends.0
+                .duration_since(short.metadata.deletion_timestamp.unwrap().0)
+                .as_secs(),
+            20
+        );
+        let now = DeleteParams {
+            grace_period_seconds: Some(0),
+            ..DeleteParams::default()
+        };
         pods.delete("a", &now).await.unwrap();
         assert!(pods.get_opt("a").await.unwrap().is_none());
     });
@@ -182,12 +249,18 @@ fn dependants_go_after_their_owner() {
         let child = map(&place, "child", owned_by(&owner, true)).await;
         map(&place, "grandchild", owned_by(&child, true)).await;
         let maps = place.api::<ConfigMap>();
-        maps.delete("owner", &policy(PropagationPolicy::Background)).await.unwrap();
+        maps.delete("owner", &policy(PropagationPolicy::Background))
+            .await
+            .unwrap();
         assert!(is_gone(&maps, "owner").await);
         if place.server.is_some() {
             assert!(!is_gone(&maps, "child").await, "the collector takes a moment");
         }
-        place.eventually("all are gone", async || is_gone(&maps, "child").await && is_gone(&maps, "grandchild").await).await;
+        place
+            .eventually("all are gone", async || {
+                is_gone(&maps, "child").await && is_gone(&maps, "grandchild").await
+            })
+            .await;
     });
 }
 
@@ -202,18 +275,32 @@ fn dependants_go_before_their_owner() {
         free["finalizers"] = json!(["example.com/held"]);
         map(&place, "free", free).await;
         let maps = place.api::<ConfigMap>();
-        let left = maps.delete("owner", &policy(PropagationPolicy::Foreground)).await.unwrap().left().unwrap();
+        let left = maps
+            .delete("owner", &policy(PropagationPolicy::Foreground))
+            .await
+            .unwrap()
+            .left()
+            .unwrap();
         assert_eq!(left.finalizers(), ["foregroundDeletion"]);
         a_while(&place).await;
         for name in ["held", "free"] {
             let dependant = maps.get(name).await.unwrap();
-            assert!(dependant.metadata.deletion_timestamp.is_some(), "{name} is being deleted");
+            assert!(
+                dependant.metadata.deletion_timestamp.is_some(),
+                "{name} is being deleted"
+            );
         }
         assert!(!is_gone(&maps, "owner").await, "it waits for the one that blocks it");
-        maps.patch("held", &PatchParams::default(), &finalizers(&[])).await.unwrap();
-        place.eventually("the owner is gone", async || is_gone(&maps, "owner").await).await;
+        maps.patch("held", &PatchParams::default(), &finalizers(&[]))
+            .await
+            .unwrap();
+        place
+            .eventually("the owner is gone", async || is_gone(&maps, "owner").await)
+            .await;
         assert!(!is_gone(&maps, "free").await, "it does not wait for the other");
-        maps.patch("free", &PatchParams::default(), &finalizers(&[])).await.unwrap();
+        maps.patch("free", &PatchParams::default(), &finalizers(&[]))
+            .await
+            .unwrap();
     });
 }
 
@@ -224,7 +311,9 @@ fn dependants_stay_without_their_owner() {
         map(&place, "child", owned_by(&owner, true)).await;
         let maps = place.api::<ConfigMap>();
         maps.delete("owner", &policy(PropagationPolicy::Orphan)).await.unwrap();
-        place.eventually("the owner is gone", async || is_gone(&maps, "owner").await).await;
+        place
+            .eventually("the owner is gone", async || is_gone(&maps, "owner").await)
+            .await;
         a_while(&place).await;
         assert!(maps.get("child").await.unwrap().owner_references().is_empty());
     });
@@ -237,8 +326,18 @@ fn a_job_leaves_its_pods_unless_told_otherwise() {
         spec["restartPolicy"] = json!("Never");
         let job = json!({ "metadata": { "name": "a" }, "spec": { "suspend": true, "template": { "spec": spec } } });
         place.create::<Job>(job).await.unwrap();
-        let left = place.api::<Job>().delete("a", &DeleteParams::default()).await.unwrap().left().unwrap();
-        assert!(left.finalizers().contains(&"orphan".to_owned()), "{:?}", left.finalizers());
+        let left = place
+            .api::<Job>()
+            .delete("a", &DeleteParams::default())
+            .await
+            .unwrap()
+            .left()
+            .unwrap();
+        assert!(
+            left.finalizers().contains(&"orphan".to_owned()),
+            "{:?}",
+            left.finalizers()
+        );
     });
 }
 
@@ -250,10 +349,15 @@ fn what_no_owner_holds_is_deleted() {
         stranger["ownerReferences"][0]["uid"] = json!("00000000-0000-4000-8000-000000000000");
         map(&place, "child", stranger).await;
         let maps = place.api::<ConfigMap>();
-        place.eventually("the child is gone", async || is_gone(&maps, "child").await).await;
+        place
+            .eventually("the child is gone", async || is_gone(&maps, "child").await)
+            .await;
         // Of two owners one is enough.
         let mut two = owned_by(&owner, false);
-        two["ownerReferences"].as_array_mut().unwrap().push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone",
+        two["ownerReferences"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone",
             "uid": "00000000-0000-4000-8000-000000000000" }));
         map(&place, "shared", two).await;
         place
@@ -267,7 +371,11 @@ fn what_no_owner_holds_is_deleted() {
 #[test]
 fn pods_of_a_cluster_that_is_deleted_go() {
     place::run("cluster-pods", async |place| {
-        let owner = place.clusters().create(&PostParams::default(), &object(cluster("a"))).await.unwrap();
+        let owner = place
+            .clusters()
+            .create(&PostParams::default(), &object(cluster("a")))
+            .await
+            .unwrap();
         let mut owned = pod("p");
         owned["metadata"]["ownerReferences"] = json!([{ "apiVersion": "ray.io/v1", "kind": "RayCluster", "name": "a",
             "uid": owner.meta().uid, "controller": true, "blockOwnerDeletion": true }]);
@@ -293,11 +401,20 @@ fn a_claim_stays_while_a_pod_uses_it() {
         let mut user = pod("p");
         user["spec"]["volumes"] = json!([{ "name": "v", "persistentVolumeClaim": { "claimName": "a" } }]);
         place.create::<Pod>(user).await.unwrap();
+        let pods = bind(&place, "p").await;
         let claims = place.api::<PersistentVolumeClaim>();
         claims.delete("a", &DeleteParams::default()).await.unwrap();
         a_while(&place).await;
         assert!(claims.get("a").await.unwrap().metadata.deletion_timestamp.is_some());
-        place.api::<Pod>().delete("p", &DeleteParams::default()).await.unwrap();
-        place.eventually("the claim is gone", async || claims.get_opt("a").await.unwrap().is_none()).await;
+        let now = DeleteParams {
+            grace_period_seconds: Some(0),
+            ..DeleteParams::default()
+        };
+        pods.delete("p", &now).await.unwrap();
+        place
+            .eventually("the claim is gone", async || {
+                claims.get_opt("a").await.unwrap().is_none()
+            })
+            .await;
     });
 }

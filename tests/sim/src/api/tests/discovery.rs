@@ -16,7 +16,12 @@ fn kinds_can_be_discovered() {
         assert!(capabilities.supports_operation(discovery::verbs::WATCH));
         let groups = place.client.list_api_groups().await.unwrap();
         let group = groups.groups.iter().find(|group| group.name == "ray.io").unwrap();
-        assert!(group.versions.iter().any(|version| version.group_version == "ray.io/v1alpha1"));
+        assert!(
+            group
+                .versions
+                .iter()
+                .any(|version| version.group_version == "ray.io/v1alpha1")
+        );
         let version = place.client.apiserver_version().await.unwrap();
         assert_eq!((version.major.as_str(), version.minor.as_str()), ("1", "35"));
     });
@@ -29,11 +34,19 @@ fn a_kind_that_is_not_installed_is_not_found() {
         let things: Api<DynamicObject> =
             Api::namespaced_with(place.client.clone(), &place.namespace, &ApiResource::from_gvk(&kind));
         let (code, _) = place
-            .send("GET", "/apis/example.com/v1/namespaces/{namespace}/things", "application/json", &Value::Null)
+            .send(
+                "GET",
+                "/apis/example.com/v1/namespaces/{namespace}/things",
+                "application/json",
+                &Value::Null,
+            )
             .await;
         assert_eq!(code, 404);
         let status = refusal(things.list(&ListParams::default()).await);
-        assert_eq!((status.code, status.reason.as_str()), (404, "Failed to parse error data"));
+        assert_eq!(
+            (status.code, status.reason.as_str()),
+            (404, "Failed to parse error data")
+        );
         assert!(status.message.contains("404 page not found"), "{}", status.message);
         let path = "/apis/ray.io/v1/namespaces/{namespace}/rayclusters/a/scale";
         let (code, status) = place.send("GET", path, "application/json", &Value::Null).await;
@@ -50,7 +63,11 @@ fn verbs_that_a_path_has_not_are_not_allowed() {
             ("POST", "/api/v1/namespaces/{namespace}/pods/a"),
         ] {
             let (code, status) = place.send(method, path, "application/json", &json!({})).await;
-            assert_eq!((code, &status["reason"]), (405, &json!("MethodNotAllowed")), "{method} {path}: {status}");
+            assert_eq!(
+                (code, &status["reason"]),
+                (405, &json!("MethodNotAllowed")),
+                "{method} {path}: {status}"
+            );
         }
     });
 }

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{NamespaceResourceScope, Status};
@@ -56,7 +56,9 @@ pub fn run_on<F: Future<Output = ()>>(real: bool, name: &str, test: impl FnOnce(
         };
         let (client, namespace) = (place.client.clone(), place.namespace.clone());
         test(place).await;
-        let _ = Api::<Namespace>::all(client).delete(&namespace, &DeleteParams::default()).await;
+        let _ = Api::<Namespace>::all(client)
+            .delete(&namespace, &DeleteParams::default())
+            .await;
     });
 }
 
@@ -69,7 +71,9 @@ async fn simulated_place(name: &str) -> Place {
 async fn real_place(kubeconfig: &str, name: &str) -> Place {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap();
     let client = Client::try_from(config).unwrap();
     INSTALLED.get_or_init(async || install(&client).await).await;
     Place::in_namespace(client, name, None).await
@@ -91,15 +95,27 @@ async fn install(client: &Client) {
 
 impl Place {
     async fn in_namespace(client: Client, name: &str, server: Option<Arc<Server>>) -> Self {
-        let suffix = if server.is_some() { "0".to_owned() } else { Random::from_system().suffix() };
+        let suffix = if server.is_some() {
+            "0".to_owned()
+        } else {
+            Random::from_system().suffix()
+        };
         let namespace = format!("sim-{name}-{suffix}");
-        let object: Namespace =
-            serde_json::from_value(json!({ "metadata": { "name": namespace } })).unwrap();
-        Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
-        let place = Self { client, namespace, server };
+        let object: Namespace = serde_json::from_value(json!({ "metadata": { "name": namespace } })).unwrap();
+        Api::all(client.clone())
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+        let place = Self {
+            client,
+            namespace,
+            server,
+        };
         let accounts = place.api::<k8s_openapi::api::core::v1::ServiceAccount>();
         place
-            .eventually("the default account exists", async || accounts.get_opt("default").await.unwrap().is_some())
+            .eventually("the default account exists", async || {
+                accounts.get_opt("default").await.unwrap().is_some()
+            })
             .await;
         place
     }
@@ -139,7 +155,11 @@ impl Place {
     /// Sends a request as it is, and returns the status code and the answer.
     pub async fn send(&self, method: &str, path: &str, type_: &str, body: &Value) -> (u16, Value) {
         let path = path.replace("{namespace}", &self.namespace);
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
         let request = http::Request::builder()
             .method(method)
             .uri(path)

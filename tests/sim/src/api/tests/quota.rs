@@ -39,9 +39,15 @@ fn a_quota_that_is_used_up_refuses() {
         let status = refusal(place.create::<Pod>(pod("b")).await);
         assert_eq!(status.code, 403, "it counts before the name does");
         let more = Patch::Merge(json!({ "spec": { "hard": { "pods": "2" } } }));
-        place.api::<ResourceQuota>().patch("pods", &PatchParams::default(), &more).await.unwrap();
         place
-            .eventually("there is room again", async || place.create::<Pod>(pod("c")).await.is_ok())
+            .api::<ResourceQuota>()
+            .patch("pods", &PatchParams::default(), &more)
+            .await
+            .unwrap();
+        place
+            .eventually("there is room again", async || {
+                place.create::<Pod>(pod("c")).await.is_ok()
+            })
             .await;
     });
 }
@@ -53,7 +59,11 @@ fn pods_that_have_ended_use_nothing() {
         place.create::<Pod>(pod("a")).await.unwrap();
         used(&place, "1").await;
         let ended = Patch::Merge(json!({ "status": { "phase": "Succeeded" } }));
-        place.api::<Pod>().patch_status("a", &PatchParams::default(), &ended).await.unwrap();
+        place
+            .api::<Pod>()
+            .patch_status("a", &PatchParams::default(), &ended)
+            .await
+            .unwrap();
         used(&place, "0").await;
         place.create::<Pod>(pod("b")).await.unwrap();
     });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use super::place::{DEFINITIONS, pod};
@@ -20,7 +20,9 @@ async fn story(seed: u64) -> Arc<Server> {
         pods.create(&PostParams::default(), &pod).await.unwrap();
         tokio::time::sleep(Duration::from_millis(30)).await;
         let running = Patch::Merge(json!({ "status": { "phase": "Running" } }));
-        pods.patch_status(&name, &PatchParams::default(), &running).await.unwrap();
+        pods.patch_status(&name, &PatchParams::default(), &running)
+            .await
+            .unwrap();
         pods.delete(&name, &DeleteParams::default()).await.unwrap();
     }
     server
@@ -28,7 +30,10 @@ async fn story(seed: u64) -> Arc<Server> {
 
 fn bytes(server: &Server) -> String {
     let changes = server.changes_since(0);
-    changes.iter().map(|change| format!("{} {}\n", change.revision, change.object())).collect()
+    changes
+        .iter()
+        .map(|change| format!("{} {}\n", change.revision, change.object()))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,27 +54,52 @@ async fn the_journal_has_every_write_and_counts_reads() {
     pods.get("a").await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     let key = Key::new("Pod", "default", "a");
-    server.update_status_with("kubelet", &key, |pod| pod["status"]["phase"] = json!("Running")).unwrap();
-    server.update_status_with("kubelet", &key, |pod| pod["status"]["phase"] = json!("Running")).unwrap();
+    server
+        .update_status_with("kubelet", &key, |pod| pod["status"]["phase"] = json!("Running"))
+        .unwrap();
+    server
+        .update_status_with("kubelet", &key, |pod| pod["status"]["phase"] = json!("Running"))
+        .unwrap();
 
     let journal = server.journal();
     let writes: Vec<_> = journal
         .writes()
         .iter()
         .filter(|entry| &*entry.key.kind == "Pod")
-        .map(|entry| (entry.elapsed.as_secs(), &*entry.user, entry.verb, entry.subresource, entry.code().as_u16()))
+        .map(|entry| {
+            (
+                entry.elapsed.as_secs(),
+                &*entry.user,
+                entry.verb,
+                entry.subresource,
+                entry.code().as_u16(),
+            )
+        })
         .collect();
-    assert_eq!(writes, [
-        (0, "somebody", Verb::Create, None, 201),
-        (0, "somebody", Verb::Create, None, 409),
-        (5, "kubelet", Verb::Update, Some("status"), 200),
-        (5, "kubelet", Verb::Update, Some("status"), 200),
-    ]);
-    let changed: Vec<_> = journal.writes().iter().filter(|entry| entry.key == key).map(|entry| entry.change()).collect();
+    assert_eq!(
+        writes,
+        [
+            (0, "somebody", Verb::Create, None, 201),
+            (0, "somebody", Verb::Create, None, 409),
+            (5, "kubelet", Verb::Update, Some("status"), 200),
+            (5, "kubelet", Verb::Update, Some("status"), 200),
+        ]
+    );
+    let changed: Vec<_> = journal
+        .writes()
+        .iter()
+        .filter(|entry| entry.key == key)
+        .map(|entry| entry.change())
+        .collect();
     assert_eq!(changed[2].unwrap().before().unwrap()["status"]["phase"], "Pending");
     assert_eq!(changed[2].unwrap().after().unwrap()["status"]["phase"], "Running");
     assert!(changed[3].is_none(), "what changes nothing is no change");
-    let reads: u64 = journal.reads().iter().filter(|(read, _)| read.verb == Verb::Get).map(|(_, count)| count).sum();
+    let reads: u64 = journal
+        .reads()
+        .iter()
+        .filter(|(read, _)| read.verb == Verb::Get)
+        .map(|(_, count)| count)
+        .sum();
     assert_eq!(reads, 2);
 }
 
@@ -79,7 +109,8 @@ async fn actors_wait_for_what_is_new() {
     let seen = server.revision();
     let write = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "namespace": "default" } });
+        let map =
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "namespace": "default" } });
         server.create("somebody", map).unwrap();
     };
     futures::join!(server.changed(seen), write);

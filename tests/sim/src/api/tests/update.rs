@@ -11,26 +11,49 @@ use super::place::{self, cluster, object, pod, refusal};
 #[test]
 fn an_update_of_an_old_version_is_a_conflict() {
     place::run("conflict", async |place| {
-        let old = place.clusters().create(&PostParams::default(), &object(cluster("a"))).await.unwrap();
+        let old = place
+            .clusters()
+            .create(&PostParams::default(), &object(cluster("a")))
+            .await
+            .unwrap();
         let mut new = old.clone();
         new.labels_mut().insert("a".into(), "1".into());
-        let new = place.clusters().replace("a", &PostParams::default(), &new).await.unwrap();
+        let new = place
+            .clusters()
+            .replace("a", &PostParams::default(), &new)
+            .await
+            .unwrap();
         assert_eq!(new.labels()["a"], "1");
         let status = refusal(place.clusters().replace("a", &PostParams::default(), &old).await);
         assert_eq!((status.code, status.reason.as_str()), (409, "Conflict"));
-        assert_eq!(status.message, "Operation cannot be fulfilled on rayclusters.ray.io \"a\": the object has been \
-            modified; please apply your changes to the latest version and try again");
+        assert_eq!(
+            status.message,
+            "Operation cannot be fulfilled on rayclusters.ray.io \"a\": the object has been \
+            modified; please apply your changes to the latest version and try again"
+        );
     });
 }
 
 #[test]
 fn custom_resources_are_updated_with_their_version_only() {
     place::run("unconditional", async |place| {
-        place.clusters().create(&PostParams::default(), &object(cluster("a"))).await.unwrap();
-        let status = refusal(place.clusters().replace("a", &PostParams::default(), &object(cluster("a"))).await);
+        place
+            .clusters()
+            .create(&PostParams::default(), &object(cluster("a")))
+            .await
+            .unwrap();
+        let status = refusal(
+            place
+                .clusters()
+                .replace("a", &PostParams::default(), &object(cluster("a")))
+                .await,
+        );
         assert_eq!((status.code, status.reason.as_str()), (422, "Invalid"));
-        assert_eq!(status.message, "rayclusters.ray.io \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must \
-            be specified for an update");
+        assert_eq!(
+            status.message,
+            "rayclusters.ray.io \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must \
+            be specified for an update"
+        );
         let map = json!({ "metadata": { "name": "a" }, "data": { "a": "1" } });
         place.create::<ConfigMap>(map.clone()).await.unwrap();
         let map: ConfigMap = serde_json::from_value(map).unwrap();
@@ -41,11 +64,23 @@ fn custom_resources_are_updated_with_their_version_only() {
 #[test]
 fn an_update_that_changes_nothing_makes_no_version() {
     place::run("unchanged", async |place| {
-        let made = place.clusters().create(&PostParams::default(), &object(cluster("a"))).await.unwrap();
-        let same = place.clusters().replace("a", &PostParams::default(), &made).await.unwrap();
+        let made = place
+            .clusters()
+            .create(&PostParams::default(), &object(cluster("a")))
+            .await
+            .unwrap();
+        let same = place
+            .clusters()
+            .replace("a", &PostParams::default(), &made)
+            .await
+            .unwrap();
         assert_eq!(same.resource_version(), made.resource_version());
         let nothing = Patch::Merge(json!({ "metadata": {} }));
-        let same = place.clusters().patch("a", &PatchParams::default(), &nothing).await.unwrap();
+        let same = place
+            .clusters()
+            .patch("a", &PatchParams::default(), &nothing)
+            .await
+            .unwrap();
         assert_eq!(same.resource_version(), made.resource_version());
     });
 }
@@ -60,9 +95,14 @@ fn an_update_of_another_object_of_the_name_is_a_conflict() {
         let status = refusal(place.api().replace("a", &PostParams::default(), &map).await);
         assert_eq!((status.code, status.reason.as_str()), (409, "Conflict"));
         let namespace = &place.namespace;
-        assert_eq!(status.message, format!("Operation cannot be fulfilled on configmaps \"a\": StorageError: invalid \
+        assert_eq!(
+            status.message,
+            format!(
+                "Operation cannot be fulfilled on configmaps \"a\": StorageError: invalid \
             object, Code: 4, Key: /registry/configmaps/{namespace}/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition \
-            failed: UID in precondition: 00000000-0000-4000-8000-000000000000, UID in object meta: {uid}"));
+            failed: UID in precondition: 00000000-0000-4000-8000-000000000000, UID in object meta: {uid}"
+            )
+        );
     });
 }
 
@@ -74,8 +114,13 @@ fn what_does_not_exist_is_not_updated() {
         assert_eq!((status.code, status.reason.as_str()), (404, "NotFound"));
         assert_eq!(status.message, "configmaps \"a\" not found");
         let (code, _) = place
-            .send("PUT", "/api/v1/namespaces/{namespace}/configmaps/b", "application/json", &json!({
-                "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" } }))
+            .send(
+                "PUT",
+                "/api/v1/namespaces/{namespace}/configmaps/b",
+                "application/json",
+                &json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" } }),
+            )
             .await;
         assert_eq!(code, 400, "the name of the path is another");
     });
@@ -87,7 +132,8 @@ fn a_pod_keeps_its_spec_but_for_images() {
         place.create::<Pod>(pod("a")).await.unwrap();
         let api = place.api::<Pod>();
         let image = Patch::Json::<()>(
-            serde_json::from_value(json!([{ "op": "replace", "path": "/spec/containers/0/image", "value": "j" }])).unwrap(),
+            serde_json::from_value(json!([{ "op": "replace", "path": "/spec/containers/0/image", "value": "j" }]))
+                .unwrap(),
         );
         let changed = api.patch("a", &PatchParams::default(), &image).await.unwrap();
         assert_eq!(changed.spec.unwrap().containers[0].image.as_deref(), Some("j"));
@@ -107,8 +153,15 @@ fn a_service_keeps_its_address() {
         let made: Service = place.create(wanted.clone()).await.unwrap();
         let address = made.spec.unwrap().cluster_ip.unwrap();
         let api = place.api::<Service>();
-        let same = api.replace("a", &PostParams::default(), &serde_json::from_value(wanted).unwrap()).await.unwrap();
-        assert_eq!(same.spec.unwrap().cluster_ip.unwrap(), address, "what is left out stays");
+        let same = api
+            .replace("a", &PostParams::default(), &serde_json::from_value(wanted).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(
+            same.spec.unwrap().cluster_ip.unwrap(),
+            address,
+            "what is left out stays"
+        );
         let other = Patch::Merge(json!({ "spec": { "clusterIP": "None", "clusterIPs": ["None"] } }));
         let status = refusal(api.patch("a", &PatchParams::default(), &other).await);
         assert_eq!(status.code, 422);

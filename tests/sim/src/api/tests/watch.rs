@@ -13,11 +13,19 @@ use serde_json::{Value, json};
 use super::place::{self, Place};
 
 async fn map(place: &Place, name: &str, labels: Value) -> ConfigMap {
-    place.create(json!({ "metadata": { "name": name, "labels": labels } })).await.unwrap()
+    place
+        .create(json!({ "metadata": { "name": name, "labels": labels } }))
+        .await
+        .unwrap()
 }
 
 async fn version(maps: &Api<ConfigMap>) -> String {
-    maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap()
+    maps.list(&ListParams::default())
+        .await
+        .unwrap()
+        .metadata
+        .resource_version
+        .unwrap()
 }
 
 fn labels(labels: Value) -> Patch<Value> {
@@ -51,8 +59,12 @@ fn a_watch_tells_what_comes_after_its_version() {
         map(&place, "before", json!({})).await;
         let version = version(&maps).await;
         map(&place, "a", json!({})).await;
-        maps.patch("a", &PatchParams::default(), &labels(json!({ "a": "1" }))).await.unwrap();
-        maps.patch("a", &PatchParams::default(), &labels(json!({ "a": "1" }))).await.unwrap();
+        maps.patch("a", &PatchParams::default(), &labels(json!({ "a": "1" })))
+            .await
+            .unwrap();
+        maps.patch("a", &PatchParams::default(), &labels(json!({ "a": "1" })))
+            .await
+            .unwrap();
         maps.delete("a", &DeleteParams::default()).await.unwrap();
         map(&place, "a", json!({})).await;
         let events = events(&maps, &WatchParams::default(), &version, 4).await;
@@ -64,14 +76,19 @@ fn a_watch_tells_what_comes_after_its_version() {
 fn a_watch_waits_for_what_is_to_come() {
     place::run("watch-waits", async |place| {
         let maps = place.api::<ConfigMap>();
-        let stream = maps.watch(&WatchParams::default(), &version(&maps).await).await.unwrap();
+        let stream = maps
+            .watch(&WatchParams::default(), &version(&maps).await)
+            .await
+            .unwrap();
         let mut stream = pin!(stream.try_filter(|event| std::future::ready(text(event) == "+later")));
         let write = async {
             tokio::time::sleep(Duration::from_secs(2)).await;
             map(&place, "later", json!({})).await
         };
         let (made, seen) = futures::join!(write, stream.next());
-        let WatchEvent::Added(seen) = seen.unwrap().unwrap() else { panic!("not added") };
+        let WatchEvent::Added(seen) = seen.unwrap().unwrap() else {
+            panic!("not added")
+        };
         assert_eq!(seen.resource_version(), made.resource_version());
     });
 }
@@ -84,17 +101,26 @@ fn what_begins_or_ends_to_be_selected_is_added_or_deleted() {
         map(&place, "b", json!({ "n": "2" })).await;
         let version = version(&maps).await;
         let parameters = PatchParams::default();
-        for (name, new) in [("a", json!({ "n": "2" })), ("b", json!({ "n": "1" })), ("b", json!({ "m": "1" }))] {
+        for (name, new) in [
+            ("a", json!({ "n": "2" })),
+            ("b", json!({ "n": "1" })),
+            ("b", json!({ "m": "1" })),
+        ] {
             maps.patch(name, &parameters, &labels(new)).await.unwrap();
         }
         maps.delete("a", &DeleteParams::default()).await.unwrap();
-        let gone = maps.patch("b", &parameters, &labels(json!({ "n": null }))).await.unwrap();
+        let gone = maps
+            .patch("b", &parameters, &labels(json!({ "n": null })))
+            .await
+            .unwrap();
         let selected = WatchParams::default().labels("n=1");
         assert_eq!(events(&maps, &selected, &version, 4).await, ["-a", "+b", "~b", "-b"]);
         // What is shown of it is what was selected last, with the version of the change.
         let stream = maps.watch(&selected, &version).await.unwrap();
         let mut stream = pin!(stream.try_filter(|event| std::future::ready(text(event) == "-b")));
-        let WatchEvent::Deleted(last) = stream.next().await.unwrap().unwrap() else { panic!("not deleted") };
+        let WatchEvent::Deleted(last) = stream.next().await.unwrap().unwrap() else {
+            panic!("not deleted")
+        };
         assert_eq!(last.labels()["n"], "1");
         assert_eq!(last.resource_version(), gone.resource_version());
     });
@@ -126,7 +152,9 @@ fn a_watch_from_nowhere_begins_with_what_exists() {
         let events: Vec<_> = stream.take(3).try_collect().await.unwrap();
         let texts: Vec<_> = events.iter().map(text).collect();
         assert_eq!(texts, ["+a", "+b", "bookmark"]);
-        let WatchEvent::Bookmark(end) = &events[2] else { panic!("no bookmark") };
+        let WatchEvent::Bookmark(end) = &events[2] else {
+            panic!("no bookmark")
+        };
         assert_eq!(end.metadata.annotations["k8s.io/initial-events-end"], "true");
     });
 }
@@ -150,11 +178,17 @@ fn a_quiet_watch_is_told_how_far_it_is() {
     place::run("watch-bookmarks", async |place| {
         let maps = place.api::<ConfigMap>();
         let Some(server) = &place.server else { return };
-        let stream = maps.watch(&WatchParams::default(), &version(&maps).await).await.unwrap();
+        let stream = maps
+            .watch(&WatchParams::default(), &version(&maps).await)
+            .await
+            .unwrap();
         let mut stream = pin!(stream);
-        let other = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s", "namespace": "default" } });
+        let other =
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "s", "namespace": "default" } });
         server.create("somebody", other).unwrap();
-        let WatchEvent::Bookmark(bookmark) = stream.next().await.unwrap().unwrap() else { panic!("no bookmark") };
+        let WatchEvent::Bookmark(bookmark) = stream.next().await.unwrap().unwrap() else {
+            panic!("no bookmark")
+        };
         assert_eq!(bookmark.metadata.resource_version, server.revision().to_string());
         assert_eq!(server.clock().elapsed().as_secs(), 60);
     });

@@ -22,6 +22,7 @@ impl Writer<'_> {
     /// Deletes the object that the request names.
     pub fn delete(&mut self, options: &DeleteOptions) -> Result<Written, Refusal> {
         let Request { kind, name, .. } = self.request;
+        self.request.dry_run |= !options.dry_run.is_empty();
         if &*kind.name == "Namespace" && IMMORTAL.contains(&name) {
             return Err(Refusal::forbidden(
                 kind.resource(),

@@ -91,8 +91,14 @@ impl Writer<'_> {
 
     /// Where Kubernetes would store it.
     fn storage_key(&self) -> String {
-        let super::Request { kind, namespace, name, .. } = self.request;
-        let group = if kind.traits.custom { format!("{}/", kind.stored().group) } else { String::new() };
+        let super::Request {
+            kind, namespace, name, ..
+        } = self.request;
+        let group = if kind.traits.custom {
+            format!("{}/", kind.stored().group)
+        } else {
+            String::new()
+        };
         format!("/registry/{group}{}/{namespace}/{name}", kind.plural)
     }
 
