@@ -16,3 +16,6 @@ pub mod process;
 pub mod session;
 pub mod submit_script;
 pub mod submitter;
+
+#[cfg(test)]
+mod tests;

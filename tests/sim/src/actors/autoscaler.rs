@@ -3,7 +3,7 @@
 //!
 //! It acts only while its head runs, every few seconds, and one thing at a time: as long as a worker that it wanted
 //! deleted is there, it does nothing more; then it clears the list. It names the workers to delete and lowers the number
-//! in the same patch.
+//! in the same patch. Trap: it patches a while after it has looked, by index and whatever the version is by then.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +22,15 @@ const EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Autoscaler {
     demands: BTreeMap<(Key, String), i64>,
+    /// Patches that are on their way.
+    patches: BTreeMap<Key, Patch>,
+}
+
+/// A patch of a RayCluster: index of the group, field, value.
+#[derive(Debug)]
+struct Patch {
+    user: String,
+    changes: Vec<(usize, &'static str, Value)>,
 }
 
 impl Actor for Autoscaler {
@@ -53,6 +62,17 @@ impl Actor for Autoscaler {
     }
 
     fn look(&mut self, key: &Key, hand: &mut Hand<'_>) {
+        if let Some(patch) = self.patches.remove(key) {
+            hand.update(&patch.user, key, |cluster| {
+                for (index, field, value) in patch.changes {
+                    if let Some(group) = cluster["spec"]["workerGroupSpecs"].get_mut(index) {
+                        group[field] = value;
+                    }
+                }
+            });
+            hand.look_in(key, EVERY);
+            return;
+        }
         let cluster = hand.server().get(key).filter(|cluster| !deleting(cluster));
         let Some(cluster) = cluster.filter(|cluster| cluster["spec"]["enableInTreeAutoscaling"] == true) else {
             return;
@@ -85,12 +105,8 @@ impl Actor for Autoscaler {
                 key.namespace,
                 text(&head["spec"]["serviceAccountName"])
             );
-            hand.update(&user, key, |cluster| {
-                for (index, field, value) in changes {
-                    cluster["spec"]["workerGroupSpecs"][index][field] = value;
-                }
-            });
-            hand.look_in(key, EVERY);
+            self.patches.insert(key.clone(), Patch { user, changes });
+            hand.look_within(key, hand.timing().control);
         }
     }
 }
