@@ -35,6 +35,7 @@ struct Object {
     api_group: String,
     resource: String,
     subresource: String,
+    namespace: String,
     name: String,
 }
 
@@ -60,6 +61,10 @@ impl Call {
     /// Of what; empty for a create or a list.
     pub fn name(&self) -> &str {
         self.object_ref.as_ref().map_or("", |object| &object.name)
+    }
+
+    pub fn namespace(&self) -> &str {
+        self.object_ref.as_ref().map_or("", |object| &object.namespace)
     }
 
     pub fn right(&self) -> Right {

@@ -226,7 +226,7 @@ async fn an_object_that_cannot_be_read_leaves_the_others() {
     place.patch::<PartialObjectMeta<RayJob>>("unreadable", held).await;
     // The same when its RayCluster has become unreadable.
     let cluster = super::cluster_name(&status_of(&place, "after").await);
-    let none = json!({ "spec": { "headGroupSpec": { "template": { "spec": { "containers": "none" } } } } });
+    let containers = json!({ "spec": { "headGroupSpec": { "template": { "spec": { "containers": "none" } } } } });
     kubectl(&[
         "patch",
         "rayclusters.v1alpha1.ray.io",
@@ -235,7 +235,7 @@ async fn an_object_that_cannot_be_read_leaves_the_others() {
         &place.namespace,
         "--type=merge",
         "--patch",
-        &none.to_string(),
+        &containers.to_string(),
     ]);
     super::delete_all(&place).await;
     place.end().await;
