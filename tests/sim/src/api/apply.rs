@@ -153,16 +153,15 @@ fn refuse(conflicts: &[(&Manager, Vec<String>)]) -> Refusal {
             field: path.clone(),
         })
         .collect();
-    let message = match causes.as_slice() {
-        [only] => format!("Apply failed with 1 conflict: {}: {}", only.message, only.field),
-        _ => {
-            let managers = conflicts.iter().map(|(manager, paths)| {
-                let paths: Vec<_> = paths.iter().map(|path| format!("- {path}")).collect();
-                format!("conflicts with {}:\n{}", manager.text(), paths.join("\n"))
-            });
-            let managers: Vec<_> = managers.collect();
-            format!("Apply failed with {} conflicts: {}", causes.len(), managers.join("\n"))
-        }
+    let message = if let [only] = causes.as_slice() {
+        format!("Apply failed with 1 conflict: {}: {}", only.message, only.field)
+    } else {
+        let managers = conflicts.iter().map(|(manager, paths)| {
+            let paths: Vec<_> = paths.iter().map(|path| format!("- {path}")).collect();
+            format!("conflicts with {}:\n{}", manager.text(), paths.join("\n"))
+        });
+        let managers: Vec<_> = managers.collect();
+        format!("Apply failed with {} conflicts: {}", causes.len(), managers.join("\n"))
     };
     Refusal::apply_conflict(message, causes)
 }
@@ -240,9 +239,9 @@ fn prune(value: &mut Value, last: &Fields, wanted: &Fields, others: &Fields, sch
                 }
             }
         }
-        (Value::Array(list), Merge::Map(_) | Merge::Set) => {
+        (Value::Array(array), Merge::Map(_) | Merge::Set) => {
             let items = schema.and_then(Schema::items);
-            list.retain_mut(|item| {
+            array.retain_mut(|item| {
                 let element = fields::element(item, rule, items);
                 keep(item, &element, (last, wanted, others), items)
             });
@@ -274,6 +273,12 @@ pub fn follow(writer: &Writer<'_>, old: &Arc<Value>, new: &Value) -> Option<Owne
     let request = &writer.request;
     let key = Key::new(request.kind.name.clone(), request.namespace, request.name);
     let mut owners = writer.state.ownership.known(&key)?.clone();
-    owners.updated(Manager::of(request), writer.now, Some(old), new, &request.served.schema);
+    owners.updated(
+        &Manager::of(request),
+        writer.now,
+        Some(old),
+        new,
+        &request.served.schema,
+    );
     Some(owners)
 }

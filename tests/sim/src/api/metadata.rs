@@ -89,10 +89,11 @@ pub fn fill(object: &mut Value, random: &Random, now: Timestamp) {
 fn uid(random: &Random) -> String {
     let high = random.next() & 0xffff_ffff_ffff_0fff | 0x4000;
     let low = random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-    let (high, low) = (format!("{high:016x}"), format!("{low:016x}"));
-    let ((a, rest), (d, e)) = (high.split_at(8), low.split_at(4));
-    let (b, c) = rest.split_at(4);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut text = format!("{high:016x}{low:016x}");
+    for hyphen in [20, 16, 12, 8] {
+        text.insert(hyphen, '-');
+    }
+    text
 }
 
 /// What an update cannot change stays as it was.

@@ -118,7 +118,7 @@ impl Ownership {
             let mut owners = Owners::default();
             for (manager, since, change) in writes.drain(..) {
                 let before = change.before().map(Arc::as_ref);
-                owners.updated(manager, since, before, change.object(), schema);
+                owners.updated(&manager, since, before, change.object(), schema);
             }
             *entry = Entry::Known(owners);
         }
@@ -150,9 +150,9 @@ impl Ownership {
 
 impl Owners {
     /// After a write that was no apply: what it set is its manager's alone.
-    pub fn updated(&mut self, manager: Manager, now: Timestamp, old: Option<&Value>, new: &Value, schema: &Schema) {
+    pub fn updated(&mut self, manager: &Manager, now: Timestamp, old: Option<&Value>, new: &Value, schema: &Schema) {
         let changes = fields::compare(old, new, schema);
-        self.take(&manager, &changes.set, &changes.removed);
+        self.take(manager, &changes.set, &changes.removed);
         let owned = self.0.entry(manager.clone()).or_insert_with(|| Owned {
             fields: Fields::default(),
             since: now,
@@ -221,6 +221,8 @@ pub fn strip(fields: &mut Fields) {
     fields.remove("apiVersion");
     fields.remove("kind");
     fields.within("metadata", |metadata| {
-        UNOWNED.iter().for_each(|name| metadata.remove(name))
+        for name in UNOWNED {
+            metadata.remove(name);
+        }
     });
 }

@@ -22,7 +22,7 @@ pub struct Refusal {
     /// For people.
     pub message: String,
     /// The object or kind that it is about, and the causes.
-    pub details: Option<Details>,
+    pub details: Option<Box<Details>>,
 }
 
 /// What a refusal is about. `kind` is a resource name or a kind, as Kubernetes has it in each case.
@@ -90,12 +90,12 @@ impl Refusal {
     }
 
     fn about(mut self, resource: Resource<'_>, name: &str) -> Self {
-        self.details = Some(Details {
+        self.details = Some(Box::new(Details {
             name: name.to_owned(),
             group: resource.group.to_owned(),
             kind: resource.name.to_owned(),
             ..Details::default()
-        });
+        }));
         self
     }
 
@@ -117,7 +117,7 @@ impl Refusal {
     pub fn no_such_resource() -> Self {
         let message = "the server could not find the requested resource";
         let mut refusal = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
-        refusal.details = Some(Details::default());
+        refusal.details = Some(Box::default());
         refusal
     }
 
@@ -148,10 +148,10 @@ impl Refusal {
     #[must_use]
     pub fn apply_conflict(message: String, causes: Vec<Cause>) -> Self {
         let mut refusal = Self::new(StatusCode::CONFLICT, "Conflict", message);
-        refusal.details = Some(Details {
+        refusal.details = Some(Box::new(Details {
             causes,
             ..Details::default()
-        });
+        }));
         refusal
     }
 
@@ -182,7 +182,7 @@ impl Refusal {
     pub fn patch_failed() -> Self {
         let message = "the server rejected our request due to an error in our request";
         let mut refusal = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
-        refusal.details = Some(Details::default());
+        refusal.details = Some(Box::default());
         refusal
     }
 
@@ -212,7 +212,7 @@ impl Refusal {
     pub fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
         let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
-        refusal.details = Some(Details::default());
+        refusal.details = Some(Box::default());
         refusal
     }
 
@@ -235,7 +235,7 @@ impl Refusal {
     pub fn too_large_resource_version(asked: u64, current: u64) -> Self {
         let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         let mut refusal = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
-        refusal.details = Some(Details {
+        refusal.details = Some(Box::new(Details {
             causes: vec![Cause {
                 reason: "ResourceVersionTooLarge".to_owned(),
                 message: "Too large resource version".to_owned(),
@@ -243,7 +243,7 @@ impl Refusal {
             }],
             retry_after_seconds: 1,
             ..Details::default()
-        });
+        }));
         refusal
     }
 

@@ -103,7 +103,8 @@ impl Selector {
             let equal = match value {
                 Some(Value::String(text)) => *text == comparison.value,
                 None | Some(Value::Null) => comparison.value.is_empty(),
-                Some(other) => other.to_string() == comparison.value,
+                // `true`, `5`
+                Some(other) => comparison.value.parse::<Value>().is_ok_and(|value| value == *other),
             };
             equal == comparison.equal
         });

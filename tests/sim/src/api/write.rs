@@ -107,12 +107,11 @@ impl Writer<'_> {
     /// Puts the result into the journal.
     fn record(&mut self, result: &Result<Written, Refusal>) {
         let request = &self.request;
-        let key = match result {
-            Ok(Written::Changed(change)) => change.key.clone(),
-            _ => {
-                let name = self.subject.as_deref().unwrap_or(request.name);
-                Key::new(request.kind.name.clone(), request.namespace, name)
-            }
+        let key = if let Ok(Written::Changed(change)) = result {
+            change.key.clone()
+        } else {
+            let name = self.subject.as_deref().unwrap_or(request.name);
+            Key::new(request.kind.name.clone(), request.namespace, name)
         };
         self.state.journal.wrote(Entry {
             at: self.now,

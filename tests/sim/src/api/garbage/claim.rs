@@ -19,10 +19,10 @@ pub fn attend(server: &Server, key: &Key, claim: &Value) -> Result<bool, Refusal
     let held = metadata::is_deleting(claim) && metadata::finalizers(claim).contains(&CLAIM_PROTECTION);
     let pods = server.list("Pod", Some(&key.namespace));
     let uses = |pod: &Value| pod["spec"].get("nodeName").is_some() && !kinds::pod_is_finished(pod);
-    let used = pods
+    let in_use = pods
         .iter()
         .any(|pod| uses(pod) && claims(pod).any(|name| name == &*key.name));
-    if !held || used {
+    if !held || in_use {
         return Ok(true);
     }
     super::remove_finalizer(server, USER, key, CLAIM_PROTECTION)

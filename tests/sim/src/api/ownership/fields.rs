@@ -3,7 +3,7 @@
 //! A set holds the ends of paths: values, lists and maps that are owned as a whole, and empty ones. Items of lists that
 //! are merged by key or as a set are in it themselves, so that an item can be given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -238,9 +238,9 @@ fn differences(
     };
     let in_list = new.is_array();
     let before: BTreeMap<_, _> = old_parts.iter().map(|(element, value, _)| (element, *value)).collect();
-    let mut after = BTreeMap::new();
+    let mut after = BTreeSet::new();
     for (element, value, schema) in &new_parts {
-        after.insert(element, ());
+        after.insert(element);
         let known = before.get(element).copied();
         let (mut set_below, mut removed_below) = (Fields::default(), Fields::default());
         differences(known, Some(value), *schema, &mut set_below, &mut removed_below);
@@ -248,7 +248,7 @@ fn differences(
         attach(set, element, set_below);
         attach(removed, element, removed_below);
     }
-    for (element, value, schema) in old_parts.iter().filter(|(element, ..)| !after.contains_key(element)) {
+    for (element, value, schema) in old_parts.iter().filter(|(element, ..)| !after.contains(element)) {
         let mut below = Fields::of(value, *schema);
         below.here |= in_list;
         attach(removed, element, below);

@@ -44,7 +44,9 @@ pub fn value(value: &mut Value, schema: &Schema) {
         }
         Value::Array(items) => {
             if let Some(schema) = &schema.items {
-                items.iter_mut().for_each(|value| item(value, schema));
+                for value in items {
+                    item(value, schema);
+                }
             }
         }
         _ => {}

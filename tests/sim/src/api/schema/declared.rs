@@ -49,13 +49,13 @@ fn walk(value: &Value, schema: &Schema, path: &str, errors: &mut Vec<String>) {
             }
         }
         (Type::Boolean, value) if !value.is_boolean() => {
-            errors.push(format!("{path}: expected boolean, got {}", go(value)))
+            errors.push(format!("{path}: expected boolean, got {}", go(value)));
         }
         (Type::Integer | Type::Number, value) if !value.is_number() => {
             errors.push(format!("{path}: expected numeric (int or float), got {}", go(value)));
         }
         (Type::String, value) if !value.is_string() => {
-            errors.push(format!("{path}: expected string, got {}", go(value)))
+            errors.push(format!("{path}: expected string, got {}", go(value)));
         }
         (Type::Object, value) => errors.push(format!("{path}: expected map, got {}", go(value))),
         (Type::List, value) => errors.push(format!("{path}: expected list, got {}", go(value))),

@@ -27,7 +27,10 @@ pub fn decode(value: &mut Value, schema: &Schema, path: &Path<'_>) -> Result<(),
         ))
     };
     match (schema.type_, &mut *value) {
-        (Type::Any, _) | (Type::String, Value::String(_)) | (Type::Boolean, Value::Bool(_)) => Ok(()),
+        (Type::Any, _)
+        | (Type::String | Type::IntOrString, Value::String(_))
+        | (Type::Boolean, Value::Bool(_))
+        | (Type::Number, Value::Number(_)) => Ok(()),
         (Type::Object, Value::Object(fields)) => {
             if !schema.preserve_unknown {
                 fields.retain(|name, value| !value.is_null() && schema.field(name).is_some());
@@ -45,9 +48,7 @@ pub fn decode(value: &mut Value, schema: &Schema, path: &Path<'_>) -> Result<(),
             let mut items = items.iter_mut().enumerate();
             items.try_for_each(|(index, item)| decode(item, schema, &path.item(index)))
         }
-        (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(()),
-        (Type::IntOrString, Value::Number(number)) if number.is_i64() => Ok(()),
-        (Type::Number, Value::Number(_)) | (Type::IntOrString, Value::String(_)) => Ok(()),
+        (Type::Integer | Type::IntOrString, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(()),
         (Type::Quantity, Value::Number(number)) => quantity(&number.to_string()).map(|text| *value = text),
         (Type::Quantity, Value::String(text)) => quantity(text).map(|text| *value = text),
         (Type::Time, Value::String(text)) => time(text).map(|text| *value = text),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
-use kube::api::{ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use prometheus::Registry;
 use ray_api::switches::Switches;
 use ray_runtime::arguments::{Arguments, BindAddress, LogEncoder};
@@ -116,7 +116,7 @@ fn the_controller_of_clusters_makes_pods() {
             "{events:?}"
         );
 
-        place.clusters().delete("a", &Default::default()).await.unwrap();
+        place.clusters().delete("a", &DeleteParams::default()).await.unwrap();
         place
             .eventually("the pods go with their cluster", async || {
                 names::<Pod>(&place).await.is_empty() && names::<Service>(&place).await.is_empty()

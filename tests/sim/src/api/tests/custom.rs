@@ -10,21 +10,21 @@ async fn create(place: &Place, value: Value) -> kube::Result<DynamicObject> {
     place.clusters().create(&PostParams::default(), &object(value)).await
 }
 
-fn job(name: &str, spec: Value) -> Value {
+fn job(name: &str, spec: &Value) -> Value {
     json!({ "apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": { "name": name }, "spec": spec })
 }
 
-async fn create_job(place: &Place, name: &str, spec: Value) -> kube::Result<DynamicObject> {
+async fn create_job(place: &Place, name: &str, spec: &Value) -> kube::Result<DynamicObject> {
     let jobs = place.dynamic("ray.io/v1", "RayJob", "rayjobs");
     jobs.create(&PostParams::default(), &object(job(name, spec))).await
 }
 
 /// A cluster with something else in its head's container.
-fn with_container(name: &str, container: Value) -> Value {
+fn with_container(name: &str, container: &Value) -> Value {
     let mut value = cluster(name);
     json_patch::merge(
         &mut value["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0],
-        &container,
+        container,
     );
     value
 }
@@ -32,7 +32,7 @@ fn with_container(name: &str, container: Value) -> Value {
 #[test]
 fn what_the_schema_does_not_know_is_dropped_and_defaults_are_set() {
     place::run("pruning", async |place| {
-        let mut wanted = with_container("a", json!({ "ports": [{ "containerPort": 6379 }], "unknown": 1 }));
+        let mut wanted = with_container("a", &json!({ "ports": [{ "containerPort": 6379 }], "unknown": 1 }));
         wanted["spec"]["unknown"] = json!({ "a": 1 });
         wanted["spec"]["headGroupSpec"]["rayStartParams"]["anything"] = json!("kept");
         wanted["metadata"]["unknown"] = json!("dropped");
@@ -52,7 +52,7 @@ fn what_the_schema_does_not_know_is_dropped_and_defaults_are_set() {
             assert_eq!(made.pointer(pointer), None, "{pointer}");
         }
         assert_eq!(container.get("unknown"), None);
-        let job = create_job(&place, "a", json!({ "entrypoint": "python x.py" }))
+        let job = create_job(&place, "a", &json!({ "entrypoint": "python x.py" }))
             .await
             .unwrap();
         assert_eq!(job.data["spec"]["submissionMode"], "K8sJobMode");
@@ -64,7 +64,7 @@ const CLUSTERS: &str = "/apis/ray.io/v1/namespaces/{namespace}/rayclusters";
 #[test]
 fn nulls_become_defaults_or_nothing() {
     place::run("nulls", async |place| {
-        let mut wanted = with_container("a", json!({ "ports": [{ "containerPort": 6379 }] }));
+        let mut wanted = with_container("a", &json!({ "ports": [{ "containerPort": 6379 }] }));
         let container = &mut wanted["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0];
         container["ports"][0]["protocol"] = Value::Null;
         container["command"] = Value::Null;
@@ -100,7 +100,7 @@ fn what_breaks_the_schema_is_refused() {
                 "spec.workerGroupSpecs[0].groupName: Required value",
             ),
             (
-                with_container("a", json!({ "resources": { "limits": { "cpu": "lots" } } })),
+                with_container("a", &json!({ "resources": { "limits": { "cpu": "lots" } } })),
                 "spec.headGroupSpec.template.spec.containers[0].resources.limits.cpu: Invalid value: \"lots\": \
                  spec.headGroupSpec.template.spec.containers[0].resources.limits.cpu in body should match '^(\\+|-)?",
             ),
@@ -125,7 +125,7 @@ fn what_breaks_the_schema_is_refused() {
         assert_eq!(status.details.unwrap().causes[0].reason, "FieldValueNotSupported");
         let rule = json!({ "policy": "DeleteNone", "condition": { "jobStatus": "FAILED", "ttlSeconds": -1 } });
         let strategy = json!({ "deletionStrategy": { "deletionRules": [rule] } });
-        let status = refusal(create_job(&place, "j", strategy).await);
+        let status = refusal(create_job(&place, "j", &strategy).await);
         assert_eq!(
             status.message,
             "RayJob.ray.io \"j\" is invalid: spec.deletionStrategy.deletionRules[0].condition.ttlSeconds: \
@@ -140,7 +140,7 @@ fn items_with_the_same_key_are_refused() {
     place::run("twice", async |place| {
         let twice = with_container(
             "a",
-            json!({ "env": [{ "name": "A", "value": "1" }, { "name": "A", "value": "2" }] }),
+            &json!({ "env": [{ "name": "A", "value": "1" }, { "name": "A", "value": "2" }] }),
         );
         let status = refusal(create(&place, twice).await);
         assert_eq!(
@@ -175,7 +175,7 @@ fn rules_of_the_definitions_hold() {
         let both = json!({ "deletionStrategy": { "onSuccess": { "policy": "DeleteNone" },
             "onFailure": { "policy": "DeleteNone" },
             "deletionRules": [{ "policy": "DeleteNone", "condition": { "ttlSeconds": 1, "jobStatus": "FAILED" } }] } });
-        let status = refusal(create_job(&place, "j", both).await);
+        let status = refusal(create_job(&place, "j", &both).await);
         assert_eq!(
             status.message,
             "RayJob.ray.io \"j\" is invalid: spec.deletionStrategy: Invalid value: legacy policies \

@@ -376,10 +376,10 @@ fn pods_of_a_cluster_that_is_deleted_go() {
             .create(&PostParams::default(), &object(cluster("a")))
             .await
             .unwrap();
-        let mut owned = pod("p");
-        owned["metadata"]["ownerReferences"] = json!([{ "apiVersion": "ray.io/v1", "kind": "RayCluster", "name": "a",
+        let mut child = pod("p");
+        child["metadata"]["ownerReferences"] = json!([{ "apiVersion": "ray.io/v1", "kind": "RayCluster", "name": "a",
             "uid": owner.meta().uid, "controller": true, "blockOwnerDeletion": true }]);
-        place.create::<Pod>(owned).await.unwrap();
+        place.create::<Pod>(child).await.unwrap();
         place.clusters().delete("a", &DeleteParams::foreground()).await.unwrap();
         place
             .eventually("both are gone", async || {

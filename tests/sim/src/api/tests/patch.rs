@@ -117,11 +117,11 @@ fn a_json_patch_that_fails_changes_nothing() {
 #[test]
 fn patches_of_nothing_and_of_no_known_type_are_refused() {
     place::run("patch-refused", async |place| {
-        let patch = Patch::Merge(json!({ "data": { "a": "1" } }));
+        let change = Patch::Merge(json!({ "data": { "a": "1" } }));
         let status = refusal(
             place
                 .api::<ConfigMap>()
-                .patch("a", &PatchParams::default(), &patch)
+                .patch("a", &PatchParams::default(), &change)
                 .await,
         );
         assert_eq!((status.code, status.reason.as_str()), (404, "NotFound"));

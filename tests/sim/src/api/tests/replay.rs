@@ -28,11 +28,11 @@ async fn story(seed: u64) -> Arc<Server> {
     server
 }
 
-fn bytes(server: &Server) -> String {
+fn bytes(server: &Server) -> Vec<String> {
     let changes = server.changes_since(0);
     changes
         .iter()
-        .map(|change| format!("{} {}\n", change.revision, change.object()))
+        .map(|change| format!("{} {}", change.revision, change.object()))
         .collect()
 }
 

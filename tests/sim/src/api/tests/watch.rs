@@ -28,7 +28,7 @@ async fn version(maps: &Api<ConfigMap>) -> String {
         .unwrap()
 }
 
-fn labels(labels: Value) -> Patch<Value> {
+fn labels(labels: &Value) -> Patch<Value> {
     Patch::Merge(json!({ "metadata": { "labels": labels } }))
 }
 
@@ -59,10 +59,10 @@ fn a_watch_tells_what_comes_after_its_version() {
         map(&place, "before", json!({})).await;
         let version = version(&maps).await;
         map(&place, "a", json!({})).await;
-        maps.patch("a", &PatchParams::default(), &labels(json!({ "a": "1" })))
+        maps.patch("a", &PatchParams::default(), &labels(&json!({ "a": "1" })))
             .await
             .unwrap();
-        maps.patch("a", &PatchParams::default(), &labels(json!({ "a": "1" })))
+        maps.patch("a", &PatchParams::default(), &labels(&json!({ "a": "1" })))
             .await
             .unwrap();
         maps.delete("a", &DeleteParams::default()).await.unwrap();
@@ -106,11 +106,11 @@ fn what_begins_or_ends_to_be_selected_is_added_or_deleted() {
             ("b", json!({ "n": "1" })),
             ("b", json!({ "m": "1" })),
         ] {
-            maps.patch(name, &parameters, &labels(new)).await.unwrap();
+            maps.patch(name, &parameters, &labels(&new)).await.unwrap();
         }
         maps.delete("a", &DeleteParams::default()).await.unwrap();
         let gone = maps
-            .patch("b", &parameters, &labels(json!({ "n": null })))
+            .patch("b", &parameters, &labels(&json!({ "n": null })))
             .await
             .unwrap();
         let selected = WatchParams::default().labels("n=1");

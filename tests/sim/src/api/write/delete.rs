@@ -33,8 +33,8 @@ impl Writer<'_> {
         let current = self.current()?;
         self.meant(&current, options)?;
         match kind.rules.grace_period(&current, options.grace_period_seconds) {
-            Some(period) => self.delete_gracefully(&current, period, options),
-            None => self.delete_plainly(&current, options),
+            Some(period) => Ok(self.delete_gracefully(&current, period, options)),
+            None => Ok(self.delete_plainly(&current, options)),
         }
     }
 
@@ -67,12 +67,12 @@ impl Writer<'_> {
     }
 
     /// A kind that knows no grace: it goes at once, or is marked for its finalizers.
-    fn delete_plainly(&mut self, current: &Arc<Value>, options: &DeleteOptions) -> Result<Written, Refusal> {
+    fn delete_plainly(&mut self, current: &Arc<Value>, options: &DeleteOptions) -> Written {
         let rules = self.request.kind.rules;
         let mut object = Value::clone(current);
         self.set_policy(&mut object, options);
         if metadata::finalizers(&object).is_empty() && !rules.is_kept(&object) {
-            return Ok(self.remove(object));
+            return self.remove(object);
         }
         if !metadata::is_deleting(&object) {
             count_generation(&mut object);
@@ -87,20 +87,15 @@ impl Writer<'_> {
         }
         rules.deleting(&mut object);
         if object == **current {
-            return Ok(Written::Unchanged(current.clone()));
+            return Written::Unchanged(current.clone());
         }
-        Ok(self.put(object))
+        self.put(object)
     }
 
-    fn delete_gracefully(
-        &mut self,
-        current: &Arc<Value>,
-        period: i64,
-        options: &DeleteOptions,
-    ) -> Result<Written, Refusal> {
+    fn delete_gracefully(&mut self, current: &Arc<Value>, period: i64, options: &DeleteOptions) -> Written {
         let mut object = Value::clone(current);
         let Some(period) = self.grace(&mut object, period, options) else {
-            return Ok(Written::Unchanged(current.clone()));
+            return Written::Unchanged(current.clone());
         };
         self.set_policy(&mut object, options);
         let written = if object == **current {
@@ -110,19 +105,19 @@ impl Writer<'_> {
         };
         let marked = match &written {
             Written::Changed(change) if change.type_ != ChangeType::Deleted => change.object().clone(),
-            Written::Changed(_) => return Ok(written),
+            Written::Changed(_) => return written,
             Written::Unchanged(object) => object.clone(),
         };
         if period > 0 || !metadata::finalizers(&marked).is_empty() {
-            return Ok(written);
+            return written;
         }
-        Ok(self.remove(Value::clone(&marked)))
+        self.remove(Value::clone(&marked))
     }
 
     /// Marks the object for its grace period, and says how long that is; `None` when it has begun and stays as it is.
     fn grace(&self, object: &mut Value, first: i64, options: &DeleteOptions) -> Option<i64> {
         let Some(marked) = timestamp(object) else {
-            self.mark(object, self.now, first);
+            mark(object, self.now, first);
             count_generation(object);
             return Some(first);
         };
@@ -137,18 +132,12 @@ impl Writer<'_> {
         let asked = asked.filter(|asked| *asked < left)?;
         let began = marked - SignedDuration::from_secs(left);
         if began + SignedDuration::from_secs(asked) >= self.now {
-            self.mark(object, began, asked);
+            mark(object, began, asked);
             return Some(asked);
         }
         let rest = asked.min(1);
-        self.mark(object, self.now - SignedDuration::from_secs(rest), rest);
+        mark(object, self.now - SignedDuration::from_secs(rest), rest);
         Some(rest)
-    }
-
-    fn mark(&self, object: &mut Value, from: Timestamp, period: i64) {
-        let ends = from + SignedDuration::from_secs(period);
-        metadata::set(object, "deletionTimestamp", Some(metadata::time(ends)));
-        metadata::set(object, "deletionGracePeriodSeconds", Some(json!(period)));
     }
 
     /// The finalizers by which the garbage collector knows what becomes of the dependants.
@@ -159,12 +148,11 @@ impl Writer<'_> {
         let known = metadata::finalizers(object);
         let policy = match (options.orphan_dependents, options.propagation_policy) {
             (Some(true), _) => Propagation::Orphan,
-            (Some(false), _) => Propagation::Background,
             (None, Some(policy)) => policy,
             (None, None) if known.contains(&ORPHAN) => Propagation::Orphan,
             (None, None) if known.contains(&FOREGROUND) => Propagation::Foreground,
             (None, None) if self.request.kind.traits.orphans => Propagation::Orphan,
-            (None, None) => Propagation::Background,
+            (Some(false), _) | (None, None) => Propagation::Background,
         };
         let added = match policy {
             Propagation::Background => None,
@@ -183,6 +171,12 @@ impl Writer<'_> {
             metadata::set_finalizers(object, &finalizers);
         }
     }
+}
+
+fn mark(object: &mut Value, from: Timestamp, period: i64) {
+    let ends = from + SignedDuration::from_secs(period);
+    metadata::set(object, "deletionTimestamp", Some(metadata::time(ends)));
+    metadata::set(object, "deletionGracePeriodSeconds", Some(json!(period)));
 }
 
 fn timestamp(object: &Value) -> Option<Timestamp> {
