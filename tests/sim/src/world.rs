@@ -6,7 +6,7 @@
 pub mod controllers;
 pub mod end_state;
 #[cfg(test)]
-pub mod fixtures;
+pub(crate) mod fixtures;
 pub mod run;
 pub mod settings;
 pub mod timeline;

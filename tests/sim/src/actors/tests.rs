@@ -14,7 +14,7 @@ use crate::world::settings::{Machine, Settings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn pod(name: &str, spec: Value) -> Value {
+fn pod(name: &str, spec: &Value) -> Value {
     json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": "default" }, "spec": spec })
 }
 
@@ -47,7 +47,7 @@ fn exits(codes: &[(&str, i32)]) -> Settings {
 fn a_pod_is_bound_started_and_ready_and_goes_in_its_time() {
     in_world(Settings::default(), async |world| {
         let spec = json!({ "containers": [container("sleep infinity")] });
-        world.server().create("kubectl", pod("a", spec)).unwrap();
+        world.server().create("kubectl", pod("a", &spec)).unwrap();
         until(&world, "ready", |world| is(&get(world, "Pod", "a"), "Ready")).await;
         let ready = get(&world, "Pod", "a");
         assert_eq!(ready["status"]["phase"], "Running");
@@ -83,7 +83,7 @@ fn a_pod_that_fits_nowhere_says_so_until_there_is_room() {
             container["resources"] = json!({ "requests": { "cpu": "600m" } });
             world
                 .server()
-                .create("kubectl", pod(name, json!({ "containers": [container] })))
+                .create("kubectl", pod(name, &json!({ "containers": [container] })))
                 .unwrap();
             tokio::time::sleep(MINUTE).await;
         }
@@ -111,7 +111,7 @@ fn a_container_that_fails_is_started_again_ever_more_slowly() {
     in_world(exits(&[("boom", 3)]), async |world| {
         world
             .server()
-            .create("kubectl", pod("a", json!({ "containers": [container("boom")] })))
+            .create("kubectl", pod("a", &json!({ "containers": [container("boom")] })))
             .unwrap();
         tokio::time::sleep(20 * MINUTE).await;
         let pod = get(&world, "Pod", "a");
@@ -132,7 +132,7 @@ fn an_image_that_is_missing_holds_a_pod_back_until_it_is_there() {
     };
     in_world(settings, async |world| {
         let spec = json!({ "containers": [container("sleep infinity")] });
-        world.server().create("kubectl", pod("a", spec)).unwrap();
+        world.server().create("kubectl", pod("a", &spec)).unwrap();
         let reason = |world: &World| {
             let pod = get(world, "Pod", "a");
             text(&pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]).to_owned()
@@ -226,7 +226,7 @@ fn a_service_lists_the_pods_that_it_selects() {
             "spec": { "selector": { "app": "x" }, "ports": [{ "name": "http", "port": 80 }] },
         });
         world.server().create("kubectl", service).unwrap();
-        let mut with_label = pod("a", json!({ "containers": [container("sleep infinity")] }));
+        let mut with_label = pod("a", &json!({ "containers": [container("sleep infinity")] }));
         with_label["metadata"]["labels"] = json!({ "app": "x" });
         world.server().create("kubectl", with_label).unwrap();
         let slice = |world: &World| get(world, "EndpointSlice", "s-slice");
@@ -248,7 +248,7 @@ fn a_service_lists_the_pods_that_it_selects() {
 fn the_pods_of_a_lost_node_go_when_the_node_is_given_up() {
     in_world(Settings::default(), async |world| {
         let spec = json!({ "containers": [container("sleep infinity")] });
-        world.server().create("kubectl", pod("a", spec)).unwrap();
+        world.server().create("kubectl", pod("a", &spec)).unwrap();
         until(&world, "ready", |world| is(&get(world, "Pod", "a"), "Ready")).await;
         world.order(Order::LoseNode {
             node: "node-a".to_owned(),
@@ -267,7 +267,7 @@ fn the_pods_of_a_lost_node_go_when_the_node_is_given_up() {
 fn an_evicted_pod_has_failed_and_stays() {
     in_world(Settings::default(), async |world| {
         let spec = json!({ "containers": [container("sleep infinity")] });
-        world.server().create("kubectl", pod("a", spec)).unwrap();
+        world.server().create("kubectl", pod("a", &spec)).unwrap();
         until(&world, "ready", |world| is(&get(world, "Pod", "a"), "Ready")).await;
         world.order(Order::Evict { pod: key("Pod", "a") });
         until(&world, "failed", |world| {

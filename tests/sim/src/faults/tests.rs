@@ -42,7 +42,7 @@ fn with<F: Future<Output = ()>>(plan: &str, test: impl FnOnce(Wire) -> F) {
         };
         let (sender, crashes) = mpsc::unbounded_channel();
         let life = Arc::new(Life::default());
-        let line = Line {
+        let connection = Line {
             record: Arc::new(Record::new("c", &plan.parse().unwrap(), timing, incidents.clone())),
             incarnation: 1,
             life: life.clone(),
@@ -50,7 +50,7 @@ fn with<F: Future<Output = ()>>(plan: &str, test: impl FnOnce(Wire) -> F) {
             crashes: sender,
         };
         let service = Service {
-            line: Arc::new(line),
+            line: Arc::new(connection),
             server: server.service("c"),
         };
         let api = Api::namespaced(kube::Client::new(service, "default"), "default");

@@ -328,6 +328,9 @@ fn name_of(object: &Value) -> &str {
     text(&object["metadata"]["name"])
 }
 
+/// How what a story rules out begins, when it comes to hold.
+pub const NEVER: &str = "never: ";
+
 /// Sees to it that a fact does not come to hold.
 struct Never {
     fact: Fact,
@@ -347,6 +350,6 @@ impl Witness for Never {
         };
         self.fact.holds(&objects).ok()?;
         self.said = true;
-        Some(format!("never: {}", self.fact.what))
+        Some(format!("{NEVER}{}", self.fact.what))
     }
 }

@@ -94,48 +94,7 @@ fn conditions(run: &PodRun, phase: Phase, initialized: bool, pod: &mut Value, no
 
 fn container_status(container: &ContainerRun, run: &PodRun, blocked: bool) -> Value {
     let terminated = container.last.as_ref().map(terminated);
-    let waiting = |reason: &str, message: &str| {
-        let mut waiting = json!({ "reason": reason });
-        if !message.is_empty() {
-            waiting["message"] = json!(message);
-        }
-        json!({ "waiting": waiting })
-    };
-    let creating = if blocked || (run.init.is_empty() && run.ip.is_none()) {
-        waiting(
-            if blocked {
-                "PodInitializing"
-            } else {
-                "ContainerCreating"
-            },
-            "",
-        )
-    } else {
-        waiting(
-            if run.init.is_empty() {
-                "ContainerCreating"
-            } else {
-                "PodInitializing"
-            },
-            "",
-        )
-    };
-    let state = match (&container.state, &terminated) {
-        (State::Running { since, .. }, _) => json!({ "running": { "startedAt": time(*since) } }),
-        (State::NotPulled { tries, .. }, _) => pull_error(&container.image, *tries, waiting),
-        (State::BackOff { delay, .. }, Some(_)) if *delay >= Duration::from_secs(1) => {
-            let message = format!(
-                "back-off {}s restarting failed container={} pod={}({})",
-                delay.as_secs(),
-                container.name,
-                run.place.pod,
-                run.place.uid
-            );
-            waiting("CrashLoopBackOff", &message)
-        }
-        (_, Some(terminated)) => terminated.clone(),
-        (_, None) => creating,
-    };
+    let state = state(container, run, blocked, terminated.as_ref());
     let mut status = json!({
         "name": container.name,
         "image": container.image,
@@ -152,6 +111,34 @@ fn container_status(container: &ContainerRun, run: &PodRun, blocked: bool) -> Va
     status
 }
 
+fn state(container: &ContainerRun, run: &PodRun, blocked: bool, terminated: Option<&Value>) -> Value {
+    match (&container.state, terminated) {
+        (State::Running { since, .. }, _) => json!({ "running": { "startedAt": time(*since) } }),
+        (State::NotPulled { tries, .. }, _) => pull_error(&container.image, *tries),
+        (State::BackOff { delay, .. }, Some(_)) if *delay >= Duration::from_secs(1) => {
+            let message = format!(
+                "back-off {}s restarting failed container={} pod={}({})",
+                delay.as_secs(),
+                container.name,
+                run.place.pod,
+                run.place.uid
+            );
+            waiting("CrashLoopBackOff", &message)
+        }
+        (_, Some(terminated)) => terminated.clone(),
+        (_, None) if blocked || !run.init.is_empty() => waiting("PodInitializing", ""),
+        (_, None) => waiting("ContainerCreating", ""),
+    }
+}
+
+fn waiting(reason: &str, message: &str) -> Value {
+    let mut waiting = json!({ "reason": reason });
+    if !message.is_empty() {
+        waiting["message"] = json!(message);
+    }
+    json!({ "waiting": waiting })
+}
+
 fn terminated(ended: &Ended) -> Value {
     json!({ "terminated": {
         "exitCode": ended.code,
@@ -162,7 +149,7 @@ fn terminated(ended: &Ended) -> Value {
 }
 
 /// A pull that fails says so at first, and then that it waits. Kubernetes goes on to alternate, which says nothing new.
-fn pull_error(image: &str, tries: u32, waiting: impl Fn(&str, &str) -> Value) -> Value {
+fn pull_error(image: &str, tries: u32) -> Value {
     let error =
         format!("failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": not found");
     if tries == 1 {
