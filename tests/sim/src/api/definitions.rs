@@ -86,6 +86,14 @@ impl Kind {
         }
     }
 
+    /// The same to clients of a version: Events are served in two groups.
+    pub(super) fn resource_in<'a>(&'a self, served: &'a Served) -> Resource<'a> {
+        Resource {
+            group: &served.group,
+            name: &self.plural,
+        }
+    }
+
     /// How the kind itself is named in texts.
     pub(super) fn qualified(&self) -> Resource<'_> {
         // Inside Kubernetes an Event is one of the core group, however it is served.

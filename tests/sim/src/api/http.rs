@@ -116,7 +116,8 @@ impl Call {
         }
         let namespace = route.namespace.as_deref().unwrap_or_default();
         let object = state.store.get(route.kind.index, namespace, name);
-        let object = object.ok_or_else(|| Refusal::not_found(route.kind.resource(), name))?;
+        let resource = route.kind.resource_in(view.served());
+        let object = object.ok_or_else(|| Refusal::not_found(resource, name))?;
         Ok(whole(StatusCode::OK, view.text(object)))
     }
 
@@ -175,8 +176,10 @@ impl Call {
                 self.write(route, Verb::Patch, |writer| writer.patch(&patch))
             }
             "application/apply-patch+yaml" => {
-                let config: Value = serde_saphyr::from_slice(&self.body)
-                    .map_err(|error| Refusal::bad_request(format!("error decoding YAML: {error}")))?;
+                // Most clients send JSON, which is YAML too and read faster.
+                let config = serde_json::from_slice(&self.body).or_else(|_| serde_saphyr::from_slice(&self.body));
+                let config: Value =
+                    config.map_err(|error| Refusal::bad_request(format!("error decoding YAML: {error}")))?;
                 let force = self.parameters.flag("force");
                 self.write(route, Verb::Apply, |writer| writer.apply(config, force))
             }

@@ -130,7 +130,8 @@ impl Writer<'_> {
             kind, namespace, name, ..
         } = self.request;
         let object = self.state.store.get(kind.index, namespace, name);
-        let object = object.ok_or_else(|| Refusal::not_found(kind.resource(), name))?;
+        let resource = kind.resource_in(self.request.served);
+        let object = object.ok_or_else(|| Refusal::not_found(resource, name))?;
         Ok(object.value().clone())
     }
 
