@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Where the results go; default: target/bench.
     #[arg(long, value_name = "DIRECTORY")]
     pub output: Option<PathBuf>,
+    /// Keep the logs of the servers and the operators: target/bench/run.
+    #[arg(long)]
+    pub keep_logs: bool,
     /// Put the results into this Markdown file as well, in place of the last record in it.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,

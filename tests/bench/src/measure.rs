@@ -45,6 +45,7 @@ macro_rules! measures {
 measures! {
     PodsPerSecond: Rate, "pods created a second";
     AllPods: Seconds, "all pods exist after";
+    AllPodsReady: Seconds, "all pods ready after";
     AllReady: Seconds, "all clusters ready after";
     HeadP50: Milliseconds, "RayCluster to head pod, p50";
     HeadP99: Milliseconds, "RayCluster to head pod, p99";

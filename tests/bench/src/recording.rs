@@ -13,17 +13,16 @@ use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Map, Value};
 
-use crate::audit::Call;
 use crate::load;
 use crate::manifest::root_of;
 use crate::server::NAMESPACE;
 use crate::trace::Trace;
 
-/// The writes for each cluster, in order.
+/// The creates of clusters and the operator's writes for them, in the order of their arrival.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
-    /// By the cluster's name.
-    pub clusters: BTreeMap<String, Vec<Write>>,
+    /// With the name of the cluster that each is for.
+    pub writes: Vec<(String, Write)>,
     /// Calls that are not sent again.
     pub left_out: u32,
 }
@@ -31,6 +30,8 @@ pub struct Recording {
 /// A write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
+    /// Of the cluster, by its user.
+    Cluster,
     /// Of a pod, a Service or an event.
     Create(ApiResource, Value),
     /// Of the cluster's status, as a merge patch.
@@ -53,28 +54,33 @@ impl Recording {
             let status = cluster.data.get("status").cloned().unwrap_or_default();
             objects.insert(key, (resource.clone(), status));
         }
-        Ok(Self::from_calls(trace.own(), &objects))
+        Ok(Self::from_trace(trace, &objects))
     }
 
-    fn from_calls<'a>(calls: impl Iterator<Item = &'a Call>, objects: &Objects) -> Self {
+    fn from_trace(trace: &Trace, objects: &Objects) -> Self {
         let mut recording = Self::default();
-        for call in calls.filter(|call| !matches!(call.verb.as_str(), "list" | "watch") && call.resource != "leases") {
+        for call in trace.all() {
+            let cluster = root_of(&call.name).to_owned();
+            if !trace.is_own(call) {
+                if call.is("create", "rayclusters") {
+                    recording.writes.push((cluster, Write::Cluster));
+                }
+                continue;
+            }
+            if matches!(call.verb.as_str(), "list" | "watch") || call.resource == "leases" {
+                continue;
+            }
             let object = objects.get(&(call.resource.clone(), call.name.clone()));
-            let write = match (call.verb.as_str(), object) {
-                ("create", Some((resource, body))) => Write::Create(resource.clone(), body.clone()),
+            match (call.verb.as_str(), object) {
+                ("create", Some((resource, body))) => {
+                    let create = Write::Create(resource.clone(), body.clone());
+                    recording.writes.push((cluster, create));
+                }
                 ("patch" | "update", Some((_, status))) if call.resource == "rayclusters/status" => {
-                    Write::Status(status.clone())
+                    recording.writes.push((cluster, Write::Status(status.clone())));
                 }
-                _ => {
-                    recording.left_out += 1;
-                    continue;
-                }
-            };
-            recording
-                .clusters
-                .entry(root_of(&call.name).to_owned())
-                .or_default()
-                .push(write);
+                _ => recording.left_out += 1,
+            }
         }
         recording
     }
@@ -82,8 +88,8 @@ impl Recording {
     /// Pods in it.
     #[must_use]
     pub fn pods(&self) -> u32 {
-        let writes = self.clusters.values().flatten();
-        let pods = writes.filter(|write| matches!(write, Write::Create(resource, _) if resource.plural == "pods"));
+        let is_pod = |write: &Write| matches!(write, Write::Create(resource, _) if resource.plural == "pods");
+        let pods = self.writes.iter().filter(|(_, write)| is_pod(write));
         u32::try_from(pods.count()).unwrap_or(u32::MAX)
     }
 }
@@ -200,20 +206,20 @@ mod tests {
                 (clusters, json!({ "state": "ready" })),
             ),
         ]);
-        let calls = [
+        let calls = vec![
             done("ours", "watch", "pods", "", 0),
+            done("user", "create", "rayclusters", "bench00001", 1),
             done("ours", "create", "pods", "bench00001-head", 1),
             done("ours", "create", "pods", "bench00001-gone", 2),
+            done("kwok", "patch", "pods/status", "bench00001-head", 3),
             done("ours", "patch", "rayclusters/status", "bench00001", 3),
             done("ours", "get", "pods", "bench00001-head", 4),
         ];
-        let recording = Recording::from_calls(calls.iter(), &objects);
+        let recording = Recording::from_trace(&Trace::new(calls, vec!["ours".to_owned()]), &objects);
         let status = Write::Status(json!({ "state": "ready" }));
         let create = Write::Create(pods, json!({ "a": 1 }));
-        assert_eq!(
-            recording.clusters,
-            BTreeMap::from([("bench00001".to_owned(), vec![create, status])])
-        );
+        let writes = [Write::Cluster, create, status].map(|write| ("bench00001".to_owned(), write));
+        assert_eq!(recording.writes, writes);
         assert_eq!((recording.pods(), recording.left_out), (1, 2));
     }
 }

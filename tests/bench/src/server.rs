@@ -107,11 +107,13 @@ impl Server {
         self.own.as_ref()?.pid("kube-apiserver").ok()
     }
 
-    /// Ends it, and removes what was made.
-    pub async fn end(mut self) -> Result<()> {
+    /// Ends it, and removes what was made; of a fresh one the logs may stay.
+    pub async fn end(mut self, keep_logs: bool) -> Result<()> {
         if let Some(own) = self.own.take() {
             own.down();
-            std::fs::remove_dir_all(&own.directory)?;
+            if !keep_logs {
+                std::fs::remove_dir_all(&own.directory)?;
+            }
             return Ok(());
         }
         let bindings: Api<ClusterRoleBinding> = Api::all(self.client.clone());

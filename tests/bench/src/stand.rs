@@ -21,8 +21,8 @@ const PODS_OF_NODE: u32 = 250;
 const REST: Duration = Duration::from_secs(2);
 /// How long the clusters must be unchanged to be at rest.
 const QUIET: Duration = Duration::from_secs(3);
-/// A call is logged after it is answered.
-const LOGGED: Duration = Duration::from_millis(500);
+/// How long after its answer a call is in the audit log.
+pub const LOGGED: Duration = Duration::from_millis(500);
 
 /// What all scenarios are given.
 pub struct Bench {
@@ -44,6 +44,7 @@ pub struct Stand {
     pub seen: Seen,
     /// Since when the operator's calls count.
     pub began: Timestamp,
+    keep_logs: bool,
 }
 
 /// What has been used so far.
@@ -83,6 +84,7 @@ impl Bench {
             operator: running,
             seen,
             began: Timestamp::now(),
+            keep_logs: self.arguments.keep_logs,
         })
     }
 
@@ -125,6 +127,6 @@ impl Stand {
     /// Ends all of it.
     pub async fn end(mut self) -> Result<()> {
         self.operator.stop().await?;
-        self.server.end().await
+        self.server.end(self.keep_logs).await
     }
 }

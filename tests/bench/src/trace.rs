@@ -1,6 +1,6 @@
 //! What the calls of the audit log say of an operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,7 +32,9 @@ impl Trace {
         &self.calls
     }
 
-    fn is_own(&self, call: &Call) -> bool {
+    /// Whether the operator made that call.
+    #[must_use]
+    pub fn is_own(&self, call: &Call) -> bool {
         self.users.contains(&call.user)
     }
 
@@ -91,6 +93,25 @@ impl Trace {
         )
     }
 
+    /// When the last of the operator's pods became ready for the first time.
+    #[must_use]
+    pub fn all_pods_ready(&self) -> Option<Timestamp> {
+        let pods: BTreeSet<_> = self
+            .own()
+            .filter(|call| call.is("create", "pods"))
+            .map(|call| &call.name)
+            .collect();
+        let mut ready = BTreeMap::new();
+        for call in self
+            .calls
+            .iter()
+            .filter(|call| self.makes_ready(call) && pods.contains(&call.name))
+        {
+            ready.entry(&call.name).or_insert(call.answered);
+        }
+        ready.into_values().max()
+    }
+
     /// From the answer of the load's create of each `resource` to the operator's first create of a `child` for it.
     #[must_use]
     pub fn until_child(&self, resource: &str, child: &str, named: impl Fn(&str) -> bool) -> Vec<Duration> {
@@ -104,14 +125,15 @@ impl Trace {
             .collect()
     }
 
-    /// When the last pod of each cluster before `before` became ready: who runs the nodes then writes the pod's status.
+    /// Who runs the nodes writes the status of a pod that has become ready.
+    fn makes_ready(&self, call: &Call) -> bool {
+        call.is("patch", "pods/status") && !self.is_own(call)
+    }
+
+    /// When the last pod of each cluster before `before` became ready.
     pub fn pods_ready(&self, before: impl Fn(&str) -> Option<Timestamp>) -> BTreeMap<&str, Timestamp> {
         let mut ready = BTreeMap::new();
-        for call in self
-            .calls
-            .iter()
-            .filter(|call| call.is("patch", "pods/status") && !self.is_own(call))
-        {
+        for call in self.calls.iter().filter(|call| self.makes_ready(call)) {
             let root = root_of(&call.name);
             if before(root).is_some_and(|before| call.answered <= before) {
                 ready.insert(root, call.answered);
@@ -172,6 +194,7 @@ mod tests {
         assert_eq!(trace.table()["create pods"], 3);
         assert!(!trace.table().contains_key("update leases"));
         assert_eq!(trace.pods(), (3, Some(at(131))));
+        assert_eq!(trace.all_pods_ready(), Some(at(151)), "its first time");
         assert_eq!(trace.began("rayclusters"), Some(at(100)));
     }
 

@@ -71,6 +71,9 @@ pub fn speed(trace: &Trace, size: u32, figures: &mut Figures) -> Option<()> {
     let all = between(began, last?);
     figures.time(Measure::AllPods, all);
     figures.note(Measure::PodsPerSecond, f64::from(pods) / all.as_secs_f64());
+    if let Some(ready) = trace.all_pods_ready() {
+        figures.time(Measure::AllPodsReady, between(began, ready));
+    }
     let heads = trace.until_child("rayclusters", "pods", |name| name.contains("-head-"));
     (heads.len() == usize::try_from(size).ok()?).then_some(())?;
     figures.percentiles(Measure::HeadP50, Measure::HeadP99, heads);
