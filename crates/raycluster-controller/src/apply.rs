@@ -13,6 +13,7 @@ use kube::{Api, Client};
 use ray_api::validate::ValidCluster;
 use ray_api::{KUBERAY_VERSION, annotations, conditions::reasons, labels};
 use ray_runtime::cache::Cache;
+use ray_runtime::controller::Failure as _;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{RayPod, SlimPod};
 use ray_runtime::random::{Random, suffix_of};
@@ -115,7 +116,7 @@ impl Applier {
             applied.error = Some(error);
         }
         self.delete_pods(target, plan.deletes, &mut applied).await;
-        if !applied.pod_failures.is_empty() {
+        if !applied.pod_failures.is_empty() || applied.error.is_some() {
             return applied;
         }
         let mut pods = Vec::new();
@@ -297,7 +298,7 @@ impl Applier {
                         }
                         Ok((pod, why))
                     }
-                    Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
+                    Err(kube::Error::Api(status)) if status.is_not_found() => {
                         self.children.pods.removed(&pod);
                         Ok((pod, why))
                     }
@@ -314,6 +315,11 @@ impl Applier {
             .await;
         target.story.deleted_pods(&written.done);
         for (pod, why, error) in written.failed {
+            if error.conflict() {
+                // Another pod of that name, or a moment's matter: the next pass looks again.
+                applied.error.get_or_insert(error);
+                continue;
+            }
             target.story.failed_to_delete_pod(&pod, &why, &error);
             let head = pod.node_type == ray_runtime::pod::NodeType::Head;
             let marker = if head {

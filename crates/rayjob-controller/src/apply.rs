@@ -12,6 +12,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use ray_api::v1::{RayCluster, RayJob, RayJobStatus};
 use ray_api::{finalizers, names};
+use ray_runtime::controller::Failure as _;
 use ray_runtime::guard::Guarded;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::service::SlimService;
@@ -127,6 +128,8 @@ impl Applier {
         match &done {
             Ok(Done::Now) => story.done(told, name),
             Ok(Done::Before) => {}
+            // Another object of that name, or a moment's matter: the next pass looks again.
+            Err(error) if error.conflict() => {}
             Err(error) => story.failed(told, name, error),
         }
         done.map(|_| ())
@@ -408,7 +411,7 @@ impl Applier {
         };
         match self.writes.one(api.delete(&key.name, &parameters)).await {
             Ok(answer) => Ok(answer.left().filter(|left| left.meta().deletion_timestamp.is_some())),
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(None),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
             Err(source) => Err(Error::Delete {
                 kind,
                 name: key.name.clone(),

@@ -4,6 +4,8 @@ pub mod actors;
 pub mod api;
 pub mod clock;
 pub mod faults;
+pub mod oracle;
 pub mod ray;
 pub mod scenario;
+pub mod sweep;
 pub mod world;

@@ -1,0 +1,167 @@
+//! The simulator's command line: sweeps, and single runs to look at.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use sim::api::Definitions;
+use sim::faults::plan::{Fault, Plan};
+use sim::oracle;
+use sim::scenario::{Conditions, Scenario, stories};
+use sim::sweep::{self, SEED, Sweep};
+
+/// Runs the controllers in a simulated world.
+#[derive(Parser)]
+#[command(name = "sim", version)]
+struct Command {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Prints the names of the scenarios.
+    List,
+    /// Runs one scenario and prints what happens; fails when something is wrong.
+    Run(One),
+    /// Runs scenarios under all single faults and seeded mixtures, and prints a table.
+    Sweep(Many),
+    /// Runs a scenario calmly with many seeds, and prints how long that takes.
+    Time(Times),
+}
+
+#[derive(Args)]
+struct One {
+    /// Its name.
+    #[arg(long)]
+    scenario: String,
+    /// What everything random follows from.
+    #[arg(long, default_value_t = SEED)]
+    seed: u64,
+    /// What goes wrong, as a failed sweep prints it.
+    #[arg(long = "fault")]
+    faults: Vec<Fault>,
+    /// Prints whole lines.
+    #[arg(long)]
+    whole: bool,
+}
+
+#[derive(Args)]
+struct Many {
+    /// Scenarios by a part of their names; all without it.
+    #[arg(long)]
+    scenario: Option<String>,
+    /// Seeds of mixtures for each scenario.
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    first_seed: u64,
+    /// Mixtures alone.
+    #[arg(long)]
+    no_singles: bool,
+}
+
+#[derive(Args)]
+struct Times {
+    /// Its name.
+    #[arg(long, default_value = "job-succeeds")]
+    scenario: String,
+    /// How many seeds.
+    #[arg(long, default_value_t = 1000)]
+    runs: u64,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let definitions = Definitions::load().context("failed to read the definitions")?;
+    match Command::parse().what {
+        What::List => {
+            for scenario in stories::all() {
+                println!("{}", scenario.name);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        What::Run(one) => run(&definitions, one),
+        What::Sweep(many) => sweep_all(&definitions, &many),
+        What::Time(times) => time(&definitions, &times),
+    }
+}
+
+fn named(name: &str) -> anyhow::Result<Scenario> {
+    stories::named(name).with_context(|| format!("there is no scenario {name:?}; `sim list` prints all"))
+}
+
+fn run(definitions: &Arc<Definitions>, one: One) -> anyhow::Result<ExitCode> {
+    let scenario = named(&one.scenario)?;
+    let calm = Conditions {
+        seed: SEED,
+        faults: Plan::calm(),
+    };
+    let calm = scenario.run(definitions, calm, oracle::witnesses(&Plan::calm()))?;
+    let conditions = Conditions {
+        seed: one.seed,
+        faults: Plan { faults: one.faults },
+    };
+    let witnesses = oracle::witnesses(&conditions.faults);
+    let run = scenario.run(definitions, conditions, witnesses)?;
+    print!(
+        "{}",
+        if one.whole {
+            run.timeline()
+        } else {
+            run.short_timeline()
+        }
+    );
+    let wrong = oracle::judge(&run, &calm);
+    println!("\n{} things are wrong", wrong.len());
+    for what in &wrong {
+        println!("  {what}");
+    }
+    Ok(ExitCode::from(u8::from(!wrong.is_empty())))
+}
+
+fn sweep_all(definitions: &Arc<Definitions>, many: &Many) -> anyhow::Result<ExitCode> {
+    let part = many.scenario.as_deref().unwrap_or_default();
+    let scenarios: Vec<_> = stories::all()
+        .into_iter()
+        .filter(|scenario| scenario.name.contains(part))
+        .collect();
+    if scenarios.is_empty() {
+        bail!("there is no scenario with {part:?} in its name; `sim list` prints all");
+    }
+    let sweep = Sweep {
+        scenarios,
+        singles: !many.no_singles,
+        seeds: many.first_seed..many.first_seed + many.seeds,
+        threads: threads(),
+    };
+    let began = Instant::now();
+    let told = AtomicU64::new(0);
+    let findings = sweep.run(definitions, &|made, all| {
+        let seconds = began.elapsed().as_secs();
+        if seconds >= told.load(Ordering::Relaxed) + 10 {
+            told.store(seconds, Ordering::Relaxed);
+            eprintln!("[{seconds:>4}s] {made} of {all} runs");
+        }
+    })?;
+    print!("{findings}");
+    Ok(ExitCode::from(u8::from(findings.violations().next().is_some())))
+}
+
+fn time(definitions: &Arc<Definitions>, times: &Times) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let runs = sweep::calm_runs(definitions, &named(&times.scenario)?, times.runs, threads())?;
+    println!(
+        "{runs} calm runs of {} in {:.1} s",
+        times.scenario,
+        began.elapsed().as_secs_f64()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,141 @@
+//! Workers: never more than wanted, and none deleted that is wanted and well.
+//!
+//! Wanted is what the spec says at the time: the replicas of a group within its bounds, times its hosts. A controller may
+//! act on a spec that changed a moment ago, so each change of a RayCluster gives it some time; and two replicas that act
+//! at once may make too many, which must not last.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::actors::json::{deleting, is, items, label, text};
+use crate::api::{Change, ChangeType, Key};
+use crate::faults::plan::{Fault, Plan};
+use crate::world::witness::{Sight, Witness};
+
+/// How long a number may be wrong: longer than a request that hangs and the pass after it.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// Follows the number of workers of each group.
+pub struct Workers {
+    /// How long a group may have too many.
+    patience: Duration,
+    /// Since when a group has too many, by cluster and group.
+    surplus_since: BTreeMap<(Key, String), Duration>,
+    /// When each cluster's spec was changed last.
+    changed: BTreeMap<Key, Duration>,
+}
+
+impl Witness for Workers {
+    fn saw(&mut self, change: &Change, sight: Sight<'_>) -> Option<String> {
+        match &*change.key.kind {
+            "RayCluster" => {
+                let spec_changed = change
+                    .before()
+                    .is_none_or(|before| before["spec"] != change.object()["spec"]);
+                if spec_changed || change.type_ == ChangeType::Deleted || deleting(change.object()) {
+                    self.changed.insert(change.key.clone(), sight.elapsed);
+                    self.surplus_since.retain(|(cluster, _), _| *cluster != change.key);
+                }
+                None
+            }
+            "Pod" if label(change.object(), "ray.io/node-type") == "worker" => {
+                let pod = change.object();
+                let cluster = Key::new("RayCluster", &*change.key.namespace, label(pod, "ray.io/cluster"));
+                self.too_many(&cluster, label(pod, "ray.io/group"), sight)
+                    .or_else(|| self.killed(&cluster, change, sight))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Workers {
+    /// For a run in which this goes wrong.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let two = plan.faults.iter().any(|fault| matches!(fault, Fault::HandOver { .. }));
+        Self {
+            patience: if two { PATIENCE } else { Duration::ZERO },
+            surplus_since: BTreeMap::new(),
+            changed: BTreeMap::new(),
+        }
+    }
+
+    fn too_many(&mut self, cluster: &Key, group: &str, sight: Sight<'_>) -> Option<String> {
+        let object = sight.server.get(cluster)?;
+        let wanted = wanted(&object, group)?;
+        let pods = sight.server.list("Pod", Some(&cluster.namespace));
+        let live = pods.iter().filter(|pod| {
+            label(pod, "ray.io/cluster") == &*cluster.name && label(pod, "ray.io/group") == group && !deleting(pod)
+        });
+        let count = live.count();
+        let place = (cluster.clone(), group.to_owned());
+        if count <= wanted || deleting(&object) {
+            self.surplus_since.remove(&place);
+            return None;
+        }
+        let since = *self.surplus_since.entry(place.clone()).or_insert(sight.elapsed);
+        if sight.elapsed.saturating_sub(since) < self.patience || self.just_changed(cluster, sight) {
+            return None;
+        }
+        self.surplus_since.remove(&place);
+        Some(format!(
+            "{count} workers of {cluster}/{group} for too long; {wanted} are wanted"
+        ))
+    }
+
+    /// A controller has deleted a worker that runs, is ready, and is one of no more than are wanted.
+    fn killed(&self, cluster: &Key, change: &Change, sight: Sight<'_>) -> Option<String> {
+        let before = change.before()?;
+        let begins = !deleting(before) && (change.type_ == ChangeType::Deleted || deleting(change.object()));
+        let well = text(&before["status"]["phase"]) == "Running" && is(before, "Ready");
+        if !begins || !well || self.just_changed(cluster, sight) || !by_a_controller(change, sight) {
+            return None;
+        }
+        let object = sight.server.get(cluster).filter(|object| !deleting(object))?;
+        let group = label(before, "ray.io/group");
+        let named = items(&object["spec"]["workerGroupSpecs"])
+            .flat_map(|spec| items(&spec["scaleStrategy"]["workersToDelete"]))
+            .any(|name| *name == *change.key.name);
+        let pods = sight.server.list("Pod", Some(&cluster.namespace));
+        let left = pods.iter().filter(|pod| {
+            label(pod, "ray.io/cluster") == &*cluster.name && label(pod, "ray.io/group") == group && !deleting(pod)
+        });
+        let left = left.count();
+        let wanted = wanted(&object, group)?;
+        (!named && left < wanted && object["spec"]["suspend"] != true).then(|| {
+            format!(
+                "{} was ready and wanted, and is deleted: {left} of {wanted} are left",
+                change.key
+            )
+        })
+    }
+
+    fn just_changed(&self, cluster: &Key, sight: Sight<'_>) -> bool {
+        let changed = self.changed.get(cluster).copied().unwrap_or_default();
+        sight.elapsed.saturating_sub(changed) <= PATIENCE
+    }
+}
+
+/// Whether the journal's last write to that object is a controller's.
+fn by_a_controller(change: &Change, sight: Sight<'_>) -> bool {
+    let journal = sight.server.journal();
+    let mut writes = journal.writes().iter().rev();
+    let write = writes.find(|write| write.change().is_some_and(|made| made.revision == change.revision));
+    write.is_some_and(|write| write.user.ends_with("-controller") && write.user.starts_with("ray"))
+}
+
+/// Workers that a group is to have.
+fn wanted(cluster: &Value, group: &str) -> Option<usize> {
+    let mut groups = items(&cluster["spec"]["workerGroupSpecs"]);
+    let spec = groups.find(|spec| text(&spec["groupName"]) == group)?;
+    let number = |field: &str| spec[field].as_i64();
+    let least = number("minReplicas").unwrap_or_default();
+    let most = number("maxReplicas").unwrap_or(i64::from(i32::MAX));
+    let replicas = number("replicas").unwrap_or(least).max(least).min(most);
+    let suspended = spec["suspend"] == true || cluster["spec"]["suspend"] == true;
+    let hosts = number("numOfHosts").unwrap_or(1);
+    usize::try_from(if suspended { 0 } else { replicas * hosts }).ok()
+}
