@@ -21,7 +21,7 @@ use tower::BoxError;
 
 use super::incident::Incidents;
 use super::life::Life;
-use super::plan::{Class, Fault, Outcome, Plan, WatchFault};
+use super::plan::{Channel, Class, Fault, Outcome, Plan, WatchFault};
 use super::request::Asked;
 use super::watch;
 use crate::api::{self, AnswerBody};
@@ -104,10 +104,15 @@ impl Record {
         })
     }
 
-    /// Of a thousand requests and events, how many go wrong.
-    pub(super) fn noise(&self) -> u64 {
+    /// Of a thousand on that channel, how many go wrong.
+    fn noise(&self, on: Channel) -> u64 {
         let noise = self.plan.faults.iter().map(|fault| match fault {
             Fault::Noise { controller, permille } if *controller == self.controller => u64::from(*permille),
+            Fault::ChannelNoise {
+                controller,
+                channel,
+                permille,
+            } if *controller == self.controller && *channel == on => u64::from(*permille),
             _ => 0,
         });
         noise.sum()
@@ -177,8 +182,8 @@ impl Line {
     }
 
     /// Whether something is to go wrong by chance.
-    pub(super) fn chance(&self) -> bool {
-        let noise = self.record.noise();
+    pub(super) fn chance(&self, on: Channel) -> bool {
+        let noise = self.record.noise(on);
         noise > 0 && self.random.next() % 1000 < noise
     }
 
@@ -204,7 +209,7 @@ impl Line {
             READ[4],
             READ[5],
         ];
-        if !self.chance() {
+        if !self.chance(Channel::Requests(class)) {
             return None;
         }
         let outcomes = match class {

@@ -19,6 +19,15 @@ pub enum Class {
     Read,
 }
 
+/// What noise is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Channel {
+    /// Requests of that class.
+    Requests(Class),
+    /// Events of watches.
+    Watches,
+}
+
 /// What becomes of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -103,6 +112,15 @@ pub enum Fault {
     Noise {
         /// The controller.
         controller: String,
+        /// Of a thousand.
+        permille: u16,
+    },
+    /// To this many of a thousand on one channel alone.
+    ChannelNoise {
+        /// The controller.
+        controller: String,
+        /// On which.
+        channel: Channel,
         /// Of a thousand.
         permille: u16,
     },

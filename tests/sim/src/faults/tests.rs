@@ -269,3 +269,16 @@ fn a_watcher_sees_everything_all_the_same() {
         timeout(Duration::from_secs(600), all).await.unwrap();
     });
 }
+
+#[test]
+fn noise_stays_on_its_channel() {
+    with("noise-in-reads=1000@c", async |wire| {
+        for name in ["a", "b", "c"] {
+            wire.create(name).await.unwrap();
+            let _ = wire.api.get(name).await;
+        }
+        let incidents = wire.incidents.all();
+        assert_eq!(incidents.len(), 3, "every read and nothing else: {incidents:?}");
+        assert!(incidents.iter().all(|incident| incident.what.starts_with("Read")));
+    });
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ray_api::v1::job::JobStatus;
 
-use super::plan::{Behaviour, Class, Fault, Outcome, Plan, WatchFault};
+use super::plan::{Behaviour, Channel, Class, Fault, Outcome, Plan, WatchFault};
 
 /// A text that is no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,8 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let words = Words::of(text);
-        let fault = words.request().or_else(|| words.watch()).or_else(|| words.timed());
+        let fault = words.noise().or_else(|| words.request());
+        let fault = fault.or_else(|| words.watch()).or_else(|| words.timed());
         fault
             .unwrap_or(Err("there is none of that name"))
             .map_err(|reason| ParseFaultError {
@@ -53,6 +54,12 @@ struct Words<'a> {
 }
 
 type Parsed<T> = Result<T, &'static str>;
+
+const CHANNELS: [(&str, Channel); 3] = [
+    ("noise-in-writes", Channel::Requests(Class::Write)),
+    ("noise-in-reads", Channel::Requests(Class::Read)),
+    ("noise-in-watches", Channel::Watches),
+];
 
 impl<'a> Words<'a> {
     fn of(text: &'a str) -> Self {
@@ -85,6 +92,18 @@ impl<'a> Words<'a> {
     fn controller(&self) -> Parsed<String> {
         let named = Some(self.controller.clone()).filter(|controller| !controller.is_empty());
         named.ok_or("it names no controller after `@`")
+    }
+
+    fn noise(&self) -> Option<Parsed<Fault>> {
+        let (_, channel) = CHANNELS.iter().find(|(name, _)| *name == self.name)?;
+        let fault = || {
+            Ok(Fault::ChannelNoise {
+                controller: self.controller()?,
+                channel: *channel,
+                permille: self.number(0)?,
+            })
+        };
+        Some(fault())
     }
 
     fn request(&self) -> Option<Parsed<Fault>> {
@@ -219,6 +238,15 @@ impl fmt::Display for Fault {
                 WatchFault::LateList(time) => write!(f, "late-list={kind}:{}@{controller}", Time(*time)),
             },
             Self::Noise { controller, permille } => write!(f, "noise={permille}@{controller}"),
+            Self::ChannelNoise {
+                controller,
+                channel,
+                permille,
+            } => {
+                let name = CHANNELS.iter().find(|(_, known)| known == channel);
+                let name = name.map_or("noise", |(name, _)| name);
+                write!(f, "{name}={permille}@{controller}")
+            }
             Self::Crash { controller, at } => write!(f, "crash={}@{controller}", Time(*at)),
             Self::HandOver {
                 controller,
@@ -308,6 +336,9 @@ mod tests {
             "gone-watch=rayjobs:2@rayjob-controller",
             "late-list=pods:10s@raycluster-controller",
             "noise=20@rayjob-controller",
+            "noise-in-writes=20@rayjob-controller",
+            "noise-in-reads=20@rayjob-controller",
+            "noise-in-watches=20@rayjob-controller",
             "crash=30s@rayjob-controller",
             "hand-over=30s:20s@rayjob-controller",
             "clock-jump=30s:-3600@rayjob-controller",

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tower::BoxError;
 
 use super::line::Line;
-use super::plan::WatchFault;
+use super::plan::{Channel, WatchFault};
 use crate::api::AnswerBody;
 
 /// Spoils the body of a watch of that kind.
@@ -120,7 +120,7 @@ impl Stream {
 
     /// The end of the stream, if it is to end here. Never returns when it has stalled.
     async fn broken(&mut self) -> Option<Option<Item>> {
-        let by_chance = self.delivered > 0 && !self.held.is_empty() && self.line.chance();
+        let by_chance = self.delivered > 0 && !self.held.is_empty() && self.line.chance(Channel::Watches);
         if by_chance {
             self.note("ends by chance");
             return Some(None);

@@ -16,7 +16,7 @@ pub fn begin(surroundings: &Arc<Surroundings>, controllers: &Arc<Controllers>, i
     for fault in surroundings.settings.faults.faults.clone() {
         let controllers = controllers.clone();
         match fault {
-            Fault::Request { .. } | Fault::Watch { .. } | Fault::Noise { .. } => {}
+            Fault::Request { .. } | Fault::Watch { .. } | Fault::Noise { .. } | Fault::ChannelNoise { .. } => {}
             Fault::Dashboard { behaviour, at, time } => {
                 let (ray, incidents) = (surroundings.ray.clone(), incidents.clone());
                 tokio::spawn(spoil_dashboards(ray, incidents, behaviour, at, time));
@@ -75,6 +75,10 @@ async fn strike(controllers: &Controllers, fault: Fault) -> anyhow::Result<()> {
             controllers.jump(&controller, SignedDuration::from_secs(seconds));
             Ok(())
         }
-        Fault::Request { .. } | Fault::Watch { .. } | Fault::Noise { .. } | Fault::Dashboard { .. } => Ok(()),
+        Fault::Request { .. }
+        | Fault::Watch { .. }
+        | Fault::Noise { .. }
+        | Fault::ChannelNoise { .. }
+        | Fault::Dashboard { .. } => Ok(()),
     }
 }
