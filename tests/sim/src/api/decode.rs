@@ -43,7 +43,7 @@ pub fn decode(definitions: &Definitions, kind: &Kind, served: &Served, mut objec
         typed::decode(&mut object, &served.schema, &path).map_err(|why| cannot(kind, served, &why))?;
         object["metadata"] = metadata;
         kind.rules.default(&mut object);
-        drop_nulls(&mut object);
+        tidy(kind, &mut object);
     }
     Ok(object)
 }
@@ -115,8 +115,15 @@ fn cannot(kind: &Kind, served: &Served, why: &str) -> Refusal {
     ))
 }
 
-/// Removes nulls: Kubernetes' own kinds have none.
-pub fn drop_nulls(value: &mut Value) {
+/// Removes the nulls that rules leave behind where they have looked for fields.
+pub fn tidy(kind: &Kind, object: &mut Value) {
+    if !kind.traits.custom {
+        drop_nulls(object);
+    }
+}
+
+/// Kubernetes' own kinds have no nulls.
+fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, value| !value.is_null());

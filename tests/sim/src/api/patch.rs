@@ -2,6 +2,8 @@
 //!
 //! Strategic merge patches are refused: the controllers and their users' tools have no need of them.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation};
 use serde_json::Value;
@@ -63,7 +65,9 @@ impl Patch {
 /// One operation, with what Kubernetes' library allows beyond the standard: a field that is not there can be replaced,
 /// and is equal to null.
 fn step(object: &mut Value, operation: &PatchOperation) -> Result<(), Refusal> {
-    let absent = object.pointer(operation.path().as_str()).is_none();
+    let path = operation.path().as_str();
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent));
+    let absent = parent.is_some_and(Value::is_object) && object.pointer(path).is_none();
     let operation = match operation {
         PatchOperation::Test(test) if absent && test.value.is_null() => return Ok(()),
         PatchOperation::Replace(replace) if absent => PatchOperation::Add(AddOperation {
@@ -75,8 +79,7 @@ fn step(object: &mut Value, operation: &PatchOperation) -> Result<(), Refusal> {
     json_patch::patch(object, &[operation]).map_err(|_| Refusal::patch_failed())
 }
 
-// serde's errors are given by value.
-#[allow(clippy::needless_pass_by_value)]
+#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
 fn undecodable(error: serde_json::Error) -> Refusal {
     Refusal::bad_request(format!("error decoding patch: {error}"))
 }
@@ -88,20 +91,30 @@ impl Writer<'_> {
         let current = self.current()?;
         let mut patched = Value::clone(&decode::external_form(request.served, &current));
         patch.apply(&mut patched)?;
+        self.typed(&patched)?;
+        let decoded = decode::decode(self.server.definitions(), request.kind, request.served, patched);
+        let decoded = decoded.map_err(|refusal| self.undecoded(patch, &current, refusal))?;
+        self.replace(decoded, &current)
+    }
+
+    /// A patch can change the version of a custom resource, which is then refused.
+    fn typed(&self, patched: &Value) -> Result<(), Refusal> {
+        let request = &self.request;
         let expected = &request.served.api_version;
         if request.kind.traits.custom && patched["apiVersion"] != expected.as_str() {
             let error = FieldError::invalid("apiVersion", &patched["apiVersion"], format!("must be {expected}"));
             return Err(Refusal::invalid(request.kind.qualified(), request.name, &[error]));
         }
-        let text = patched.to_string();
-        let patched = decode::decode(self.server.definitions(), request.kind, request.served, patched);
-        let patched = patched.map_err(|refusal| {
-            if refusal.code != StatusCode::BAD_REQUEST {
-                return refusal;
-            }
-            let error = FieldError::invalid("patch", &Value::from(text), &refusal.message);
-            Refusal::invalid(Resource { group: "", name: "" }, "", &[error])
-        })?;
-        self.replace(patched, &current)
+        Ok(())
+    }
+
+    /// What Kubernetes says of a patch that makes something else of an object.
+    fn undecoded(&self, patch: &Patch, current: &Arc<Value>, refusal: Refusal) -> Refusal {
+        let mut patched = Value::clone(&decode::external_form(self.request.served, current));
+        if refusal.code != StatusCode::BAD_REQUEST || patch.apply(&mut patched).is_err() {
+            return refusal;
+        }
+        let error = FieldError::invalid("patch", &Value::from(patched.to_string()), &refusal.message);
+        Refusal::invalid(Resource { group: "", name: "" }, "", &[error])
     }
 }

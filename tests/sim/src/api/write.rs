@@ -3,6 +3,7 @@
 //! A [`Writer`] holds the server's lock for one request. The modules beneath have the steps of a create, an update and a
 //! delete; what comes out is one entry in the journal.
 
+mod bind;
 mod create;
 mod delete;
 mod update;

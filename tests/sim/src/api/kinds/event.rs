@@ -74,7 +74,7 @@ impl Rules for Event {
         ));
         if object["series"]
             .get("count")
-            .is_some_and(|count| count.as_i64() < Some(2))
+            .is_some_and(|count| count.as_i64().is_none_or(|count| count < 2))
         {
             errors.push(FieldError::invalid("series.count", &json!(""), "should be at least 2"));
         }

@@ -15,7 +15,10 @@ pub fn default(spec: &mut Value) {
     set_default(spec, "restartPolicy", "Always");
     set_default(spec, "securityContext", json!({}));
     set_default(spec, "terminationGracePeriodSeconds", 30);
-    if spec["terminationGracePeriodSeconds"].as_i64() < Some(0) {
+    if spec["terminationGracePeriodSeconds"]
+        .as_i64()
+        .is_some_and(i64::is_negative)
+    {
         spec["terminationGracePeriodSeconds"] = json!(1);
     }
     set_default(spec, "schedulerName", "default-scheduler");
@@ -47,44 +50,41 @@ fn container(container: &mut Value) {
     // Not a pointer in Kubernetes, so never left out.
     set_default(container, "resources", json!({}));
     items_mut(container, "ports").for_each(|port| set_default(port, "protocol", "TCP"));
-    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        if let Some(probe) = container.get_mut(probe) {
-            for (field, default) in [
-                ("timeoutSeconds", 1),
-                ("periodSeconds", 10),
-                ("successThreshold", 1),
-                ("failureThreshold", 3),
-            ] {
-                set_default(probe, field, default);
-            }
-            action(probe);
-        }
-    }
+    ["livenessProbe", "readinessProbe", "startupProbe"]
+        .into_iter()
+        .for_each(|name| container.get_mut(name).into_iter().for_each(probe));
     for hook in ["postStart", "preStop"] {
-        if let Some(hook) = container
-            .get_mut("lifecycle")
-            .and_then(|lifecycle| lifecycle.get_mut(hook))
-        {
-            action(hook);
-        }
+        within(container, ["lifecycle", hook]).into_iter().for_each(action);
     }
-    for variable in items_mut(container, "env") {
-        if variable["value"] == "" {
-            variable["value"] = Value::Null;
-        }
-        if let Some(reference) = variable
-            .get_mut("valueFrom")
-            .and_then(|source| source.get_mut("fieldRef"))
-        {
-            set_default(reference, "apiVersion", "v1");
-        }
-        if let Some(reference) = variable
-            .get_mut("valueFrom")
-            .and_then(|source| source.get_mut("resourceFieldRef"))
-        {
-            set_default(reference, "divisor", "0");
-        }
+    items_mut(container, "env").for_each(variable);
+}
+
+fn probe(probe: &mut Value) {
+    for (field, default) in [
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ] {
+        set_default(probe, field, default);
     }
+    action(probe);
+}
+
+fn variable(variable: &mut Value) {
+    if variable["value"] == "" {
+        variable["value"] = Value::Null;
+    }
+    if let Some(reference) = within(variable, ["valueFrom", "fieldRef"]) {
+        set_default(reference, "apiVersion", "v1");
+    }
+    if let Some(reference) = within(variable, ["valueFrom", "resourceFieldRef"]) {
+        set_default(reference, "divisor", "0");
+    }
+}
+
+fn within<'a>(value: &'a mut Value, [outer, inner]: [&str; 2]) -> Option<&'a mut Value> {
+    value.get_mut(outer)?.get_mut(inner)
 }
 
 fn action(owner: &mut Value) {
@@ -147,20 +147,31 @@ fn container_errors<'a>(
     volumes: &BTreeSet<&str>,
     errors: &mut Vec<FieldError>,
 ) {
-    match container["name"].as_str() {
-        None | Some("") => errors.push(FieldError::required(format!("{path}.name"), "")),
-        Some(name) => {
-            for detail in kubernetes_names::dns_1123_label(name) {
-                errors.push(FieldError::invalid(format!("{path}.name"), &container["name"], detail));
-            }
-            if !taken.insert(name) {
-                errors.push(FieldError::duplicate(format!("{path}.name"), &container["name"]));
-            }
+    let name = container["name"].as_str().unwrap_or_default();
+    if name.is_empty() {
+        errors.push(FieldError::required(format!("{path}.name"), ""));
+    } else {
+        for detail in kubernetes_names::dns_1123_label(name) {
+            errors.push(FieldError::invalid(format!("{path}.name"), &container["name"], detail));
+        }
+        if !taken.insert(name) {
+            errors.push(FieldError::duplicate(format!("{path}.name"), &container["name"]));
         }
     }
     if container["image"].as_str().is_none_or(str::is_empty) {
         errors.push(FieldError::required(format!("{path}.image"), ""));
     }
+    port_errors(container, path, errors);
+    for (index, variable) in items(container, "env").iter().enumerate() {
+        if variable["name"].as_str().is_none_or(str::is_empty) {
+            errors.push(FieldError::required(format!("{path}.env[{index}].name"), ""));
+        }
+    }
+    mount_errors(container, path, volumes, errors);
+    resource_errors(&container["resources"], path, errors);
+}
+
+fn port_errors(container: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (index, port) in items(container, "ports").iter().enumerate() {
         let path = format!("{path}.ports[{index}].containerPort");
         match port["containerPort"].as_i64() {
@@ -172,27 +183,20 @@ fn container_errors<'a>(
             }
         }
     }
-    for (index, variable) in items(container, "env").iter().enumerate() {
-        if variable["name"].as_str().is_none_or(str::is_empty) {
-            errors.push(FieldError::required(format!("{path}.env[{index}].name"), ""));
-        }
-    }
-    let mut paths = BTreeSet::new();
+}
+
+fn mount_errors(container: &Value, path: &str, volumes: &BTreeSet<&str>, errors: &mut Vec<FieldError>) {
+    let mut taken = BTreeSet::new();
     for (index, mount) in items(container, "volumeMounts").iter().enumerate() {
         let path = format!("{path}.volumeMounts[{index}]");
         if !mount["name"].as_str().is_some_and(|name| volumes.contains(name)) {
             errors.push(FieldError::not_found(format!("{path}.name"), &mount["name"]));
         }
-        if !paths.insert(mount["mountPath"].as_str()) {
-            let detail = "must be unique";
-            errors.push(FieldError::invalid(
-                format!("{path}.mountPath"),
-                &mount["mountPath"],
-                detail,
-            ));
+        let at = &mount["mountPath"];
+        if !taken.insert(at.as_str()) {
+            errors.push(FieldError::invalid(format!("{path}.mountPath"), at, "must be unique"));
         }
     }
-    resource_errors(&container["resources"], path, errors);
 }
 
 /// A request above its limit.

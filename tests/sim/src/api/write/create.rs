@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Part, Writer};
+use super::Writer;
 use crate::api::journal::Written;
-use crate::api::refusal::{Refusal, Resource};
+use crate::api::refusal::Refusal;
 use crate::api::schema::validate;
 use crate::api::{admission, apply, decode, metadata, quota};
 
@@ -40,15 +40,16 @@ impl Writer<'_> {
         self.subject = Some(metadata::text(&object, "name").to_owned());
         let generates =
             metadata::text(&object, "name").is_empty() && !metadata::text(&object, "generateName").is_empty();
-        let attempts = if generates { GENERATED_NAMES } else { 1 };
-        for attempt in 1..=attempts {
-            let result = self.create_named(object.clone());
-            match result {
-                Err(refusal) if refusal.reason == "AlreadyExists" && attempt < attempts => {}
+        for _ in 1..GENERATED_NAMES {
+            if !generates {
+                break;
+            }
+            match self.create_named(object.clone()) {
+                Err(refusal) if refusal.reason == "AlreadyExists" => {}
                 result => return result,
             }
         }
-        Err(Refusal::internal("no name was generated"))
+        self.create_named(object)
     }
 
     /// The namespace of the request is that of the object.
@@ -96,7 +97,7 @@ impl Writer<'_> {
             return Err(refusal);
         }
         kind.rules.allocate(&mut object, &mut self.state.allocator);
-        decode_nulls(kind.traits.custom, &mut object);
+        decode::tidy(kind, &mut object);
         if let Some(owners) = &self.owners {
             apply::show(&mut object, owners);
         }
@@ -106,52 +107,11 @@ impl Writer<'_> {
         }
         Ok(written)
     }
-
-    /// Binds a pod to a node, once.
-    pub fn bind(&mut self, node: &str) -> Result<Written, Refusal> {
-        debug_assert_eq!(self.request.part, Part::Binding);
-        let pod = self.current()?;
-        let resource = Resource {
-            group: "",
-            name: "pods/binding",
-        };
-        let conflict = |why: &str| Refusal::conflict(resource, self.request.name, why);
-        if metadata::is_deleting(&pod) {
-            let name = self.request.name;
-            return Err(conflict(&format!(
-                "pod {name} is being deleted, cannot be assigned to a host"
-            )));
-        }
-        if let Some(bound) = pod["spec"]["nodeName"].as_str().filter(|node| !node.is_empty()) {
-            let name = self.request.name;
-            return Err(conflict(&format!("pod {name} is already assigned to node {bound:?}")));
-        }
-        if pod["spec"].get("schedulingGates").is_some() {
-            let name = self.request.name;
-            return Err(conflict(&format!("pod {name} has non-empty .spec.schedulingGates")));
-        }
-        let mut pod = Value::clone(&pod);
-        pod["spec"]["nodeName"] = json!(node);
-        let scheduled = json!({ "type": "PodScheduled", "status": "True",
-            "lastTransitionTime": metadata::time(self.now) });
-        let mut conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        conditions.retain(|condition| condition["type"] != "PodScheduled");
-        conditions.push(scheduled);
-        pod["status"]["conditions"] = Value::from(conditions);
-        Ok(self.put(pod))
-    }
 }
 
 /// Removes a field.
 pub fn remove(object: &mut Value, field: &str) {
     if let Some(fields) = object.as_object_mut() {
         fields.remove(field);
-    }
-}
-
-/// Rules look for fields and leave nulls behind.
-pub fn decode_nulls(custom: bool, object: &mut Value) {
-    if !custom {
-        decode::drop_nulls(object);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::create::{decode_nulls, remove};
+use super::create::remove;
 use super::{Part, Writer};
 use crate::api::field_error::FieldError;
 use crate::api::journal::Written;
@@ -66,7 +66,7 @@ impl Writer<'_> {
         }
         self.count_generation(&mut new, &old);
         kind.rules.allocate(&mut new, &mut self.state.allocator);
-        decode_nulls(kind.traits.custom, &mut new);
+        decode::tidy(kind, &mut new);
         let finished = metadata::is_deleting(&old)
             && metadata::finalizers(&new).is_empty()
             && old["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
