@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::runtime::watcher::{self, Event};
 use kube::{Resource, ResourceExt};
@@ -223,5 +223,31 @@ fn a_watcher_lists_again_when_its_version_is_forgotten() {
         };
         let (first, ()) = futures::join!(next(), write);
         assert_eq!(first, "apply c");
+    });
+}
+
+#[test]
+fn a_pod_that_goes_at_once_is_marked_first() {
+    place::run("watch-pod", async |place| {
+        let pods = place.api::<Pod>();
+        let version = pods
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .metadata
+            .resource_version
+            .unwrap();
+        place.create::<Pod>(place::pod("a")).await.unwrap();
+        pods.delete("a", &DeleteParams::default()).await.unwrap();
+        place.create::<Pod>(place::pod("b")).await.unwrap();
+        let stream = pods.watch(&WatchParams::default(), &version).await.unwrap();
+        let events: Vec<_> = stream.take(4).try_collect().await.unwrap();
+        let texts: Vec<_> = events.iter().map(text).collect();
+        assert_eq!(texts, ["+a", "~a", "-a", "+b"]);
+        let WatchEvent::Modified(marked) = &events[1] else {
+            panic!("not modified")
+        };
+        assert!(marked.metadata.deletion_timestamp.is_some());
+        assert_eq!(marked.metadata.deletion_grace_period_seconds, Some(0));
     });
 }
