@@ -12,7 +12,7 @@ use super::field_error::FieldError;
 use super::kinds;
 use super::metadata;
 use super::refusal::{Refusal, Resource};
-use super::schema::{Path, coerce, typed};
+use super::schema::{Path, coerce, retain, typed};
 
 /// The object that a client has sent, in the form in which it is checked.
 pub fn decode(definitions: &Definitions, kind: &Kind, served: &Served, mut object: Value) -> Result<Value, Refusal> {
@@ -126,7 +126,7 @@ pub fn tidy(kind: &Kind, object: &mut Value) {
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
+            retain(fields, |_, value| !value.is_null());
             fields.values_mut().for_each(drop_nulls);
         }
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),

@@ -28,7 +28,7 @@ use super::patch::Patch;
 use super::read::{self, Query, View};
 use super::refusal::Refusal;
 use super::selector::Selector;
-use super::store::ChangeType;
+use super::store::{ChangeType, text};
 use super::watch;
 use super::write::{Part, Request as Write, Writer};
 use super::{AnswerBody, Server};
@@ -267,7 +267,7 @@ impl Call {
     fn wrote(&self, route: &Route, code: StatusCode, written: &Written) -> Response<AnswerBody> {
         let view = self.view(route);
         match written {
-            Written::Unchanged(object) => whole(code, view.value(object).to_string()),
+            Written::Unchanged(object) => whole(code, text(&view.value(object))),
             // An update that let the object go answers with what was asked, in the version before.
             Written::Changed(change) if change.type_ == ChangeType::Deleted && self.method != Method::DELETE => {
                 let mut last = Value::clone(change.object());
@@ -275,7 +275,7 @@ impl Call {
                     .before()
                     .map(|before| before["metadata"]["resourceVersion"].clone());
                 metadata::set(&mut last, "resourceVersion", before);
-                whole(code, view.value(&Arc::new(last)).to_string())
+                whole(code, text(&view.value(&Arc::new(last))))
             }
             Written::Changed(change) => whole(code, view.text(&change.object)),
         }

@@ -10,7 +10,7 @@ use super::decode;
 use super::definitions::{Form, Kind, Served};
 use super::refusal::Refusal;
 use super::selector::Selector;
-use super::store::{Object, Store};
+use super::store::{Object, Store, text};
 
 /// What a client wants to see of objects, and in which version.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl View {
         if self.served().form == Form::Stored && !self.metadata_only {
             return object.text().clone();
         }
-        Bytes::from(self.value(object.value()).to_string())
+        text(&self.value(object.value()))
     }
 
     /// An object as the client sees it.
@@ -91,26 +91,26 @@ impl View {
         // Items of Kubernetes' own lists do not repeat what they are.
         let bare = !self.kind.traits.custom && !self.metadata_only;
         let prefix = format!("{{\"apiVersion\":\"{api_version}\",\"kind\":\"{kind}\",");
-        let mut text = BytesMut::new();
+        let mut list = BytesMut::new();
         let head =
             format!("{{\"kind\":\"{kind}List\",\"apiVersion\":\"{api_version}\",\"metadata\":{metadata},\"items\":[");
-        text.put_slice(head.as_bytes());
+        list.put_slice(head.as_bytes());
         for (index, object) in objects.iter().enumerate() {
             if index > 0 {
-                text.put_u8(b',');
+                list.put_u8(b',');
             }
             let item = self.text(object);
             match item.strip_prefix(prefix.as_bytes()) {
-                _ if !bare => text.put_slice(&item),
+                _ if !bare => list.put_slice(&item),
                 Some(rest) => {
-                    text.put_u8(b'{');
-                    text.put_slice(rest);
+                    list.put_u8(b'{');
+                    list.put_slice(rest);
                 }
-                None => text.put_slice(without_type(&self.value(object.value())).to_string().as_bytes()),
+                None => list.put_slice(&text(&without_type(&self.value(object.value())))),
             }
         }
-        text.put_slice(b"]}");
-        Ok(text.freeze())
+        list.put_slice(b"]}");
+        Ok(list.freeze())
     }
 }
 

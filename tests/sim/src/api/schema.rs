@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use compile::Compiler;
 pub use path::Path;
@@ -42,10 +42,14 @@ pub struct Schema {
     /// Whether unknown fields stay.
     preserve_unknown: bool,
     default: Option<Value>,
+    /// The fields that have a default.
+    defaulted: Vec<String>,
     limits: Option<Box<Limits>>,
     /// How lists and maps are merged.
     pub merge: Merge,
     rules: Vec<Rule>,
+    /// Whether it or anything in it has rules.
+    ruled: bool,
 }
 
 /// The type of a value.
@@ -95,6 +99,13 @@ struct Limits {
     max_length: Option<usize>,
     min_items: Option<usize>,
     max_items: Option<usize>,
+}
+
+/// Removes the fields that are not to stay. Mostly all do, and finding that out is cheaper than a retain.
+pub fn retain(fields: &mut Map<String, Value>, stays: impl Fn(&String, &Value) -> bool) {
+    if !fields.iter().all(|(name, value)| stays(name, value)) {
+        fields.retain(|name, value| stays(name, value));
+    }
 }
 
 impl Schema {

@@ -38,8 +38,14 @@ impl Object {
 
     /// The object as JSON.
     pub(super) fn text(&self) -> &Bytes {
-        self.text.get_or_init(|| Bytes::from(self.value.to_string()))
+        self.text.get_or_init(|| text(&self.value))
     }
+}
+
+/// A value as JSON.
+pub(super) fn text(value: &Value) -> Bytes {
+    // A value of JSON can be written as JSON.
+    Bytes::from(serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// What kind of change.

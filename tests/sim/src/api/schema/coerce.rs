@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Schema;
+use super::{Schema, retain};
 
 /// Removes what the schema does not know, and nulls that it does not allow; adds defaults.
 ///
@@ -23,16 +23,17 @@ pub fn coerce(root: &mut Value, schema: &Schema) {
 pub fn value(value: &mut Value, schema: &Schema) {
     match value {
         Value::Object(fields) => {
-            if !schema.preserve_unknown {
-                fields.retain(|name, _| schema.field(name).is_some());
-            }
-            fields.retain(|name, value| !value.is_null() || keeps_null(schema.field(name)));
-            for (name, property) in &schema.properties {
-                let Some(default) = &property.default else { continue };
+            retain(fields, |name, value| {
+                let field = schema.field(name);
+                let known = schema.preserve_unknown || field.is_some();
+                known && (!value.is_null() || keeps_null(field))
+            });
+            for name in &schema.defaulted {
+                let Some(property) = schema.field(name) else { continue };
                 let absent = fields
                     .get(name)
                     .is_none_or(|value| value.is_null() && !property.nullable);
-                if absent {
+                if let Some(default) = property.default.as_ref().filter(|_| absent) {
                     fields.insert(name.clone(), default.clone());
                 }
             }

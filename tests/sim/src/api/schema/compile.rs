@@ -90,7 +90,11 @@ impl Compiler {
             Some(part) => self.compile(part).with_context(|| key.to_owned()).map(Some),
         };
         let (additional, items) = (part("additionalProperties")?, part("items")?);
-        let type_ = type_of(node)?;
+        let (type_, rules) = (type_of(node)?, rules_of(node)?);
+        let defaulted = properties.iter().filter(|(_, property)| property.default.is_some());
+        let mut parts = properties.values().chain(&additional).chain(&items);
+        let defaulted = defaulted.map(|(name, _)| name.clone()).collect();
+        let ruled = !rules.is_empty() || parts.any(|part| part.ruled);
         Ok(Schema {
             type_,
             nullable: flag("nullable"),
@@ -102,7 +106,9 @@ impl Compiler {
             default: node.get("default").filter(|default| !default.is_null()).cloned(),
             limits: self.limits(node)?,
             merge: merge_of(node)?,
-            rules: rules_of(node)?,
+            defaulted,
+            ruled,
+            rules,
         })
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use ray_api::quantity::Quantity;
 use serde_json::Value;
 
-use super::{Path, Schema, Type};
+use super::{Path, Schema, Type, retain};
 
 /// Decodes `value` in place, or says what is wrong with which field.
 pub fn decode(value: &mut Value, schema: &Schema, path: &Path<'_>) -> Result<(), String> {
@@ -33,14 +33,14 @@ pub fn decode(value: &mut Value, schema: &Schema, path: &Path<'_>) -> Result<(),
         | (Type::Number, Value::Number(_)) => Ok(()),
         (Type::Object, Value::Object(fields)) => {
             if !schema.preserve_unknown {
-                fields.retain(|name, value| !value.is_null() && schema.field(name).is_some());
+                retain(fields, |name, value| !value.is_null() && schema.field(name).is_some());
             }
             for (name, value) in fields.iter_mut() {
                 if let Some(schema) = schema.field(name) {
                     decode(value, schema, &path.field(name))?;
                 }
             }
-            fields.retain(|name, value| !is_omitted(value, name, schema));
+            retain(fields, |name, value| !is_omitted(value, name, schema));
             Ok(())
         }
         (Type::List, Value::Array(items)) => {

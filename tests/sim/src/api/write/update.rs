@@ -179,8 +179,9 @@ impl Writer<'_> {
         let schema = &self.request.served.schema;
         // Kubernetes checks the metadata twice.
         let mut errors = metadata::validate(new, kind.rules.name_rule());
-        errors.extend(metadata::validate_update(new, old));
-        errors.extend(metadata::validate_update(new, old));
+        let changed = metadata::validate_update(new, old);
+        errors.extend(changed.clone());
+        errors.extend(changed);
         match (kind.traits.custom, self.request.part) {
             (true, Part::Main) => validate::object_errors(new, Some(old), schema, &mut errors),
             (true, _) => validate::status_errors(new, Some(old), schema, &mut errors),
