@@ -5,8 +5,8 @@
 //! An owner counts as gone when no object of its kind and name has its UID, also when it was gone before the dependant
 //! came.
 //!
-//! Two other controllers that end things are here too: [`namespace`] empties namespaces that are being deleted, and
-//! [`claim`] keeps the claims of volumes that pods use.
+//! Two other controllers that end things are here too: `namespace` empties namespaces that are being deleted, and
+//! `claim` keeps the claims of volumes that pods use.
 
 mod claim;
 mod namespace;

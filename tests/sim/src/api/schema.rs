@@ -49,7 +49,7 @@ pub struct Schema {
     pub merge: Merge,
     rules: Vec<Rule>,
     /// Whether it or anything in it has rules.
-    ruled: bool,
+    has_rules: bool,
 }
 
 /// The type of a value.

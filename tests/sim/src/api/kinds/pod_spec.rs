@@ -50,9 +50,9 @@ fn container(container: &mut Value) {
     // Not a pointer in Kubernetes, so never left out.
     set_default(container, "resources", json!({}));
     items_mut(container, "ports").for_each(|port| set_default(port, "protocol", "TCP"));
-    ["livenessProbe", "readinessProbe", "startupProbe"]
-        .into_iter()
-        .for_each(|name| container.get_mut(name).into_iter().for_each(probe));
+    for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        container.get_mut(name).into_iter().for_each(probe);
+    }
     for hook in ["postStart", "preStop"] {
         within(container, ["lifecycle", hook]).into_iter().for_each(action);
     }

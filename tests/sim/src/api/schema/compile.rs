@@ -94,7 +94,7 @@ impl Compiler {
         let defaulted = properties.iter().filter(|(_, property)| property.default.is_some());
         let mut parts = properties.values().chain(&additional).chain(&items);
         let defaulted = defaulted.map(|(name, _)| name.clone()).collect();
-        let ruled = !rules.is_empty() || parts.any(|part| part.ruled);
+        let has_rules = !rules.is_empty() || parts.any(|part| part.has_rules);
         Ok(Schema {
             type_,
             nullable: flag("nullable"),
@@ -107,7 +107,7 @@ impl Compiler {
             limits: self.limits(node)?,
             merge: merge_of(node)?,
             defaulted,
-            ruled,
+            has_rules,
             rules,
         })
     }

@@ -204,7 +204,7 @@ fn text_within(text: &str, limits: &Limits, path: &Path<'_>, errors: &mut Vec<Fi
 }
 
 fn rules(value: &Value, old: Option<&Value>, schema: &Schema, path: &Path<'_>, errors: &mut Vec<FieldError>) {
-    if !schema.ruled || old == Some(value) {
+    if !schema.has_rules || old == Some(value) {
         return;
     }
     for rule in schema.rules.iter().filter(|rule| !rule.holds(value, old)) {
