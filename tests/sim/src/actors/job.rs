@@ -17,7 +17,7 @@ use super::Actor;
 use super::hand::Hand;
 use super::json::{controller, deleting, is, items, text, uid};
 use crate::api::{Change, DeleteOptions, Key};
-use status::Counts;
+use status::{Counts, Ending};
 
 /// Who it is to the API server.
 pub const USER: &str = "system:serviceaccount:kube-system:job-controller";
@@ -41,6 +41,8 @@ struct Tracked {
     succeeded: u32,
     failed: u32,
     last_failure: Option<Instant>,
+    /// When `activeDeadlineSeconds` is over.
+    deadline: Option<Instant>,
 }
 
 impl Actor for JobController {
@@ -63,15 +65,19 @@ impl Actor for JobController {
             return;
         };
         let pods = pods_of(&job, hand);
-        let tracked = self.tracked.entry(uid(&job).to_owned()).or_default();
+        let tracked = self
+            .tracked
+            .entry(uid(&job).to_owned())
+            .or_insert_with(|| Tracked::new(&job));
         for pod in &pods {
             tracked.count(pod, hand);
         }
         if deleting(&job) || is(&job, "Complete") || is(&job, "Failed") {
             return;
         }
+        let ending = tracked.ending(&job);
         let counts = Counts::of(&pods, tracked.succeeded, tracked.failed);
-        if tracked.ends(&job) {
+        if ending.is_some() {
             for pod in pods.iter().filter(|pod| alive(pod)) {
                 hand.delete(USER, &Key::of(pod), &DeleteOptions::default());
             }
@@ -83,13 +89,24 @@ impl Actor for JobController {
             }
         }
         // The end is announced in one write, and reached in another.
-        if status::write(key, &job, &counts, hand) {
+        if status::write(key, &job, &counts, ending, hand) {
             hand.look_within(key, hand.timing().control);
+        }
+        if let Some(deadline) = tracked.deadline.filter(|deadline| *deadline > Instant::now()) {
+            hand.look_at(key, deadline);
         }
     }
 }
 
 impl Tracked {
+    fn new(job: &Value) -> Self {
+        let seconds = job["spec"]["activeDeadlineSeconds"].as_u64();
+        Self {
+            deadline: seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+            ..Self::default()
+        }
+    }
+
     /// Counts a pod once it has ended or is going, and lets it go.
     fn count(&mut self, pod: &Value, hand: &Hand<'_>) {
         let phase = text(&pod["status"]["phase"]);
@@ -108,8 +125,16 @@ impl Tracked {
         release(&Key::of(pod), pod, hand);
     }
 
-    fn ends(&self, job: &Value) -> bool {
-        self.succeeded > 0 || i64::from(self.failed) > status::backoff_limit(job)
+    /// How the Job ends, if it does.
+    fn ending(&self, job: &Value) -> Option<Ending> {
+        if is(job, "SuccessCriteriaMet") || self.succeeded > 0 {
+            Some(Ending::CompletionsReached)
+        } else if i64::from(self.failed) > status::backoff_limit(job) {
+            Some(Ending::BackoffLimitExceeded)
+        } else {
+            let passed = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+            passed.then_some(Ending::DeadlineExceeded)
+        }
     }
 }
 

@@ -193,6 +193,23 @@ fn a_job_announces_its_end_before_it_is_reached() {
 }
 
 #[test]
+fn a_job_that_takes_too_long_fails() {
+    in_world(Settings::default(), async |world| {
+        let mut job = batch_job("a", "lasts");
+        job["spec"]["activeDeadlineSeconds"] = json!(120);
+        job["spec"]["template"]["metadata"] = json!({ "labels": { "ray.io/node-type": "other" } });
+        world.server().create("kubectl", job).unwrap();
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!(conditions(&world, "a"), [""; 0]);
+        until(&world, "failed", |world| is(&get(world, "Job", "a"), "Failed")).await;
+        assert!(world.clock().elapsed() < 3 * MINUTE);
+        let job = get(&world, "Job", "a");
+        assert_eq!(condition(&job, "Failed")["reason"], "DeadlineExceeded");
+        assert!(world.server().list("Pod", None).is_empty(), "its pod is deleted first");
+    });
+}
+
+#[test]
 fn a_deleted_pod_of_a_job_counts_as_failed_and_is_replaced() {
     in_world(exits(&[]), async |world| {
         let mut job = batch_job("a", "works");

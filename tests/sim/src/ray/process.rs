@@ -46,6 +46,11 @@ pub enum Program {
     },
     /// Submits a job.
     Submits(SubmitScript),
+    /// Removes what a cluster keeps outside.
+    Empties {
+        /// Where that is.
+        storage: String,
+    },
     /// Anything else.
     Other {
         /// Whether it ends by itself, and how.
@@ -118,6 +123,9 @@ impl Program {
                     Some(format!("{embedded} of {}", labels_of(pod).get(labels::CLUSTER)?))
                 }),
             },
+            Some(labels::NODE_TYPE_REDIS_CLEANUP) if first => Self::Empties {
+                storage: variable(container, environment::RAY_EXTERNAL_STORAGE_NAMESPACE).unwrap_or_default(),
+            },
             Some(labels::NODE_TYPE_WORKER) if first => Self::Worker {
                 head: address("--address=").unwrap_or_default(),
                 patient: variable(container, environment::RAY_GCS_RPC_SERVER_RECONNECT_TIMEOUT).is_some(),
@@ -162,6 +170,10 @@ impl Program {
             Self::Submits(script) => {
                 Process::Submitter(Box::new(Submitter::start(script.clone(), place.clone(), around)))
             }
+            Self::Empties { storage } => Process::Empties {
+                storage: storage.clone(),
+                done: now + timing.command.draw(around.random),
+            },
             Self::Other { exit } => Process::Other {
                 exit: exit.map(|code| (now + timing.command.draw(around.random), code)),
             },
@@ -210,6 +222,13 @@ pub enum Process {
     },
     /// See [`Program::Submits`].
     Submitter(Box<Submitter>),
+    /// See [`Program::Empties`].
+    Empties {
+        /// Where the state is.
+        storage: String,
+        /// When it is gone.
+        done: Instant,
+    },
     /// See [`Program::Other`].
     Other {
         /// When it ends, and how.
@@ -247,6 +266,11 @@ impl Process {
                 Next::At(*check)
             }
             Self::Submitter(submitter) => submitter.step(around),
+            Self::Empties { done, .. } if now < *done => Next::At(*done),
+            Self::Empties { storage, .. } => {
+                around.ray.empty(storage);
+                Next::Exit(0)
+            }
             Self::Other { exit: None } => Next::Never,
             Self::Other { exit: Some((at, code)) } if *at <= now => Next::Exit(*code),
             Self::Other { exit: Some((at, _)) } => Next::At(*at),
@@ -259,7 +283,7 @@ impl Process {
         match self {
             Self::Head { head, .. } => around.ray.session(&head.session.pod_uid).is_some(),
             Self::Worker { joined, .. } => joined.is_some(),
-            Self::WaitsForHead { .. } | Self::Submitter(_) | Self::Other { .. } => true,
+            Self::WaitsForHead { .. } | Self::Submitter(_) | Self::Empties { .. } | Self::Other { .. } => true,
         }
     }
 

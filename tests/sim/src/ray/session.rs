@@ -171,6 +171,24 @@ impl Ray {
         self.changed.notify_one();
     }
 
+    /// Nothing is left of what a cluster keeps there. A head that runs writes nothing more to it.
+    pub fn empty(&self, storage: &str) {
+        let mut state = self.lock();
+        state.stored.remove(storage);
+        let mut sessions = state.sessions.values_mut();
+        if let Some(session) = sessions.find(|session| session.storage.as_deref() == Some(storage)) {
+            session.storage = None;
+        }
+    }
+
+    /// Whether a cluster keeps anything there, or has a head that does.
+    #[must_use]
+    pub fn keeps(&self, storage: &str) -> bool {
+        let state = self.lock();
+        let mut sessions = state.sessions.values();
+        state.stored.contains_key(storage) || sessions.any(|session| session.storage.as_deref() == Some(storage))
+    }
+
     /// The session of the head pod with that UID, while its Ray processes answer.
     #[must_use]
     pub fn session(&self, pod_uid: &str) -> Option<SessionId> {
@@ -323,10 +341,25 @@ mod tests {
         let second = head(1, Some("storage"));
         ray.begins(second.clone());
         assert_eq!(ray.record(&second.session, "a").unwrap().status, JobStatus::Failed);
+        assert!(ray.keeps("storage"));
         assert_eq!(
             ray.submit(&second.session, "a", "python a.py", "pod"),
             Err(NotAccepted::Taken)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_emptied_storage_knows_nothing() {
+        let ray = ray();
+        let first = head(0, Some("storage"));
+        ray.begins(first.clone());
+        ray.submit(&first.session, "a", "python a.py", "pod").unwrap();
+        ray.empty("storage");
+        ray.ends("head");
+        assert!(!ray.keeps("storage"));
+        let second = head(1, Some("storage"));
+        ray.begins(second.clone());
+        assert_eq!(ray.record(&second.session, "a"), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,13 +38,40 @@ impl Counts {
     }
 }
 
+/// How a Job ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    CompletionsReached,
+    BackoffLimitExceeded,
+    DeadlineExceeded,
+}
+
+impl Ending {
+    /// The condition that announces it, the one that says that it is reached, and why.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::CompletionsReached => (
+                "SuccessCriteriaMet",
+                "Complete",
+                "Reached expected number of succeeded pods",
+            ),
+            Self::BackoffLimitExceeded => ("FailureTarget", "Failed", "Job has reached the specified backoff limit"),
+            Self::DeadlineExceeded => (
+                "FailureTarget",
+                "Failed",
+                "Job was active longer than specified deadline",
+            ),
+        }
+    }
+}
+
 /// `spec.backoffLimit`, with Kubernetes' default.
 pub fn backoff_limit(job: &Value) -> i64 {
     job["spec"]["backoffLimit"].as_i64().unwrap_or(6)
 }
 
 /// Writes the status, if it says anything new; whether it did.
-pub fn write(key: &Key, job: &Value, counts: &Counts, hand: &Hand<'_>) -> bool {
+pub fn write(key: &Key, job: &Value, counts: &Counts, ending: Option<Ending>, hand: &Hand<'_>) -> bool {
     let now = hand.time();
     let mut new = job.clone();
     if !new["status"].is_object() {
@@ -54,7 +81,9 @@ pub fn write(key: &Key, job: &Value, counts: &Counts, hand: &Hand<'_>) -> bool {
         new["status"]["startTime"] = json!(now);
     }
     count(&mut new["status"], counts);
-    conclude(&mut new, job, counts, &now);
+    if let Some(ending) = ending {
+        conclude(&mut new, job, counts, ending, &now);
+    }
     let changed = new["status"] != job["status"];
     if changed {
         hand.update_status(USER, key, |job| job["status"] = new["status"].take());
@@ -81,30 +110,19 @@ fn count(status: &mut Value, counts: &Counts) {
 }
 
 /// Announces the end, or says that it is reached.
-fn conclude(new: &mut Value, job: &Value, counts: &Counts, now: &str) {
-    let reached = Condition {
-        type_: "",
-        status: "True",
-        reason: "CompletionsReached",
-        message: "Reached expected number of succeeded pods",
-    };
-    let exceeded = Condition {
-        reason: "BackoffLimitExceeded",
-        message: "Job has reached the specified backoff limit",
-        ..reached.clone()
-    };
-    let (announced, done, condition) = if counts.succeeded > 0 {
-        ("SuccessCriteriaMet", "Complete", reached)
-    } else if i64::from(counts.failed) > backoff_limit(job) {
-        ("FailureTarget", "Failed", exceeded)
-    } else {
-        return;
-    };
+fn conclude(new: &mut Value, job: &Value, counts: &Counts, ending: Ending, now: &str) {
+    let (announced, done, message) = ending.words();
     let type_ = if is(job, announced) { done } else { announced };
     if type_ == done && !counts.still() {
         return;
     }
-    set_condition(new, &Condition { type_, ..condition }, now);
+    let condition = Condition {
+        type_,
+        status: "True",
+        reason: &format!("{ending:?}"),
+        message,
+    };
+    set_condition(new, &condition, now);
     if type_ == "Complete" {
         new["status"]["completionTime"] = json!(now);
     }

@@ -30,6 +30,20 @@ pub const ALL: &[Scenario] = &[
         ends: || vec![ray_cluster(NAME).ready_with(2)],
     },
     Scenario {
+        name: "cluster-with-redis",
+        settings: |_| {},
+        needs_machines: true,
+        story: |scene| with_redis(scene).boxed(),
+        ends: || ["RayCluster", "Job", "Pod", "Service"].map(none).to_vec(),
+    },
+    Scenario {
+        name: "cluster-without-redis",
+        settings: |settings| settings.exits.push(("cleanup_redis_storage".to_owned(), 1)),
+        needs_machines: true,
+        story: |scene| with_redis(scene).boxed(),
+        ends: || ["RayCluster", "Job", "Pod", "Service"].map(none).to_vec(),
+    },
+    Scenario {
         name: "cluster-autoscaled",
         settings: |_| {},
         needs_machines: true,
@@ -106,6 +120,17 @@ async fn suspended(scene: Scene) -> Result<(), Failure> {
         .await?;
     scene.resume(&cluster).await?;
     scene.eventually(cluster.ready_with(2)).await
+}
+
+/// A RayCluster that keeps its state in Redis is deleted: Redis is emptied first, and where that fails it goes all the
+/// same.
+async fn with_redis(scene: Scene) -> Result<(), Failure> {
+    let cluster = ray_cluster(NAME);
+    let redis = json!({ "gcsFaultToleranceOptions": { "redisAddress": "redis:6379" } });
+    scene.create(manifest::ray_cluster(NAME, 1).with(&redis)).await?;
+    scene.when(cluster.ready_with(1)).await?;
+    scene.delete(&cluster).await?;
+    scene.eventually(cluster.gone()).await
 }
 
 /// The autoscaler brings a group up and down again; nothing else writes the number of replicas.
