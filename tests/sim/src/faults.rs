@@ -1,7 +1,7 @@
 //! What goes wrong between the controllers and the rest of the world.
 //!
-//! A [`plan`] says what; a [`line`](self::line) is one controller's way to the API server, on which it happens; and
-//! [`watch`] spoils streams. Everything that a plan brings about is written down as an [`incident`].
+//! A [`plan`] says what; a [`mod@line`] is one controller's way to the API server, on which it happens; and
+//! `watch` spoils streams. Everything that a plan brings about is written down as an [`incident`].
 
 pub mod incident;
 pub mod life;
