@@ -119,17 +119,3 @@ async fn actors_wait_for_what_is_new() {
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].key, Key::new("ConfigMap", "default", "a"));
 }
-
-#[tokio::test(start_paused = true)]
-#[ignore = "measures"]
-async fn speed() {
-    let began = std::time::Instant::now();
-    let _ = &*DEFINITIONS;
-    println!("definitions {:?}", began.elapsed());
-    story(1).await;
-    for _ in 0..3 {
-        let began = std::time::Instant::now();
-        story(1).await;
-        println!("300 requests {:?}", began.elapsed());
-    }
-}
