@@ -19,6 +19,10 @@ lint: ## Format check, clippy and shellcheck
 	hack/test/test fmt clippy shell
 unit: ## Tests without a cluster
 	hack/test/test unit
+sim: ## Scenarios of the simulator under every single fault, and some mixtures of them
+	hack/test/test sim
+sim-long: ## The same, and a thousand mixtures for each scenario
+	SIM_SEEDS=1000 hack/test/test sim
 apiserver-test: ## Tests on a real API server
 	hack/test/test apiserver
 e2e: ## All tests with real Ray on the development cluster

@@ -6,6 +6,8 @@
 
 pub mod faults;
 pub mod report;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,7 +85,11 @@ impl Sweep {
         let made = AtomicUsize::new(0);
         let results = in_parallel(self.threads, &cases, |case| {
             let scenario = &self.scenarios[case.scenario];
-            let run = scenario.run(definitions, case.conditions.clone(), oracle::witnesses(&case.conditions.faults))?;
+            let run = scenario.run(
+                definitions,
+                case.conditions.clone(),
+                oracle::witnesses(&case.conditions.faults),
+            )?;
             tell(made.fetch_add(1, Ordering::Relaxed) + 1, cases.len());
             anyhow::Ok(judged(
                 scenario,
@@ -102,7 +108,11 @@ impl Sweep {
 
     fn calm(&self, definitions: &Arc<Definitions>) -> anyhow::Result<Vec<Run>> {
         let calm = in_parallel(self.threads, &self.scenarios, |scenario| {
-            scenario.run(definitions, conditions(SEED, Plan::calm()), oracle::witnesses(&Plan::calm()))
+            scenario.run(
+                definitions,
+                conditions(SEED, Plan::calm()),
+                oracle::witnesses(&Plan::calm()),
+            )
         });
         calm.into_iter().collect()
     }
@@ -148,7 +158,11 @@ pub fn calm_runs(
 ) -> anyhow::Result<usize> {
     let seeds: Vec<_> = (0..seeds).collect();
     let runs = in_parallel(threads, &seeds, |seed| {
-        let run = scenario.run(definitions, conditions(*seed, Plan::calm()), oracle::witnesses(&Plan::calm()))?;
+        let run = scenario.run(
+            definitions,
+            conditions(*seed, Plan::calm()),
+            oracle::witnesses(&Plan::calm()),
+        )?;
         anyhow::Ok(usize::from(run.outcome.is_ok()))
     });
     runs.into_iter().sum()

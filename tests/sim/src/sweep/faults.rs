@@ -143,7 +143,7 @@ pub fn single(calm: &Run) -> Vec<(Class, Fault)> {
 /// Faults that strike at a time.
 fn timed(calm: &Run, at: Duration) -> Vec<(Class, Fault)> {
     let mut faults = Vec::new();
-    for controller in calm.requests.keys().cloned() {
+    for controller in calm.requests.keys() {
         faults.push((
             Class::Replica,
             Fault::Crash {
