@@ -33,12 +33,9 @@ pub struct Arguments {
     /// health, and no leader election, all by the flags that KubeRay has. May be given again.
     #[arg(long, value_name = "COMMAND")]
     pub against: Vec<String>,
-    /// Leave our own controllers out.
-    #[arg(long, requires = "against")]
-    pub only_peers: bool,
-    /// `clusters`: do not measure the limit, which is our own requests sent again without a controller.
-    #[arg(long)]
-    pub without_limit: bool,
+    /// What is left out.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    pub without: Vec<Part>,
     /// Where our binaries are; default: the release build.
     #[arg(long, value_name = "DIRECTORY")]
     pub controllers: Option<PathBuf>,
@@ -57,6 +54,25 @@ pub struct Arguments {
     /// The audit log of that cluster's API server.
     #[arg(long, requires = "kubeconfig", value_name = "FILE")]
     pub audit_log: Option<PathBuf>,
+}
+
+/// What can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Our own controllers.
+    Ours,
+    /// Of `clusters`: the same writes without a controller.
+    Limit,
+    /// Of `clusters`: their end, which takes Kubernetes minutes when there are many.
+    Deletion,
+}
+
+impl Arguments {
+    /// Whether that part is wanted.
+    #[must_use]
+    pub fn with(&self, part: Part) -> bool {
+        !self.without.contains(&part)
+    }
 }
 
 /// A scenario.
@@ -100,6 +116,13 @@ mod tests {
         for name in Name::value_variants() {
             assert_eq!(name.to_possible_value().unwrap().get_name(), name.as_str());
         }
+    }
+
+    #[test]
+    fn parts_are_left_out_by_name() {
+        let arguments = Arguments::try_parse_from(["bench", "clusters", "--without=limit,deletion"]).unwrap();
+        let parts = [Part::Ours, Part::Limit, Part::Deletion];
+        assert_eq!(parts.map(|part| arguments.with(part)), [true, false, false]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 
-use crate::arguments::{Arguments, Name};
+use crate::arguments::{Arguments, Name, Part};
 use crate::chart;
 use crate::machine::{self, Machine};
 use crate::operator::Operator;
@@ -49,13 +49,18 @@ fn operators(arguments: &Arguments, root: &Path) -> Result<Vec<Operator>> {
         .controllers
         .clone()
         .unwrap_or_else(|| root.join("target/release"));
-    let ours = (!arguments.only_peers).then(|| Operator::ours(&controllers));
+    let ours = arguments.with(Part::Ours).then(|| Operator::ours(&controllers));
     let peers = arguments
         .against
         .iter()
         .enumerate()
         .map(|(number, command)| Operator::peer(number + 1, command));
-    ours.into_iter().chain(peers).collect()
+    let operators: Vec<_> = ours.into_iter().chain(peers).collect::<Result<_>>()?;
+    ensure!(
+        !operators.is_empty(),
+        "there is nothing to measure: --without=ours needs --against"
+    );
+    Ok(operators)
 }
 
 fn begin(bench: &Bench, operators: &[Operator]) -> Result<Report> {
@@ -112,7 +117,7 @@ async fn measure(bench: &Bench, operators: &[Operator], report: &mut Report) -> 
                 };
                 note(report, run);
             }
-            let limit = !bench.arguments.without_limit && !bench.arguments.only_peers;
+            let limit = bench.arguments.with(Part::Limit) && bench.arguments.with(Part::Ours);
             if let (true, Some(recording), Some(last)) = (limit, recording, report.runs.last()) {
                 say(&format!("{} {size} without a controller", name.as_str()));
                 let run = replay::run(bench, &recording, &last.size.clone()).await?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::{clusters_of, deletion, patience};
-use crate::arguments::Name;
+use crate::arguments::{Name, Part};
 use crate::changes;
 use crate::load;
 use crate::manifest::name;
@@ -31,7 +31,9 @@ pub async fn run(bench: &Bench, operator: &Operator, size: u32) -> Result<(Run, 
     let mut run = Run::new(Name::Clusters, size, clusters_of(workers), &operator.name);
     let recording = create(&stand, size, workers, &mut run).await?;
     change(&stand, size, workers, &mut run.figures).await?;
-    deletion::measure(&stand, (0..size).map(name), &mut run.figures).await?;
+    if bench.arguments.with(Part::Deletion) {
+        deletion::measure(&stand, (0..size).map(name), &mut run.figures).await?;
+    }
     stand.end().await?;
     Ok((run, recording))
 }
