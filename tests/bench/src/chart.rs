@@ -89,9 +89,9 @@ impl Axis {
         let (least, most) = values.fold((f64::MAX, f64::MIN), |(least, most), value| {
             (least.min(value), most.max(value))
         });
-        let power = |value: f64, above: i32| (-6..=9).find(|power| 10_f64.powi(power + above) > value).unwrap_or(9);
-        let from = power(least, 1);
-        let to = power(most, 0).max(from + 1);
+        let power = |holds: &dyn Fn(f64) -> bool| (-6..=9).find(|power| holds(10_f64.powi(*power))).unwrap_or(9);
+        let from = power(&|mark| mark * 10.0 > least);
+        let to = power(&|mark| mark >= most).max(from + 1);
         Self { from, to, length }
     }
 
@@ -188,7 +188,7 @@ mod tests {
             run(100, "ours", &figures(10.0)),
         ]);
         let chart = growth(&report).unwrap();
-        assert!(chart.contains("<polyline points=\"0.0,180.0 110.0,90.0\""), "{chart}");
+        assert!(chart.contains("<polyline points=\"0.0,180.0 220.0,0.0\""), "{chart}");
         assert_eq!(
             chart.matches("<polyline").count(),
             3,
@@ -207,6 +207,8 @@ mod tests {
     fn axes_hold_all_values() {
         let axis = Axis::new([0.05, 88.0].into_iter(), 100.0);
         assert_eq!((axis.from, axis.to), (-2, 2));
+        let decade = Axis::new([100.0, 1000.0].into_iter(), 100.0);
+        assert_eq!((decade.from, decade.to), (2, 3));
         assert!((0.0..100.0).contains(&axis.place(0.05)) && (0.0..100.0).contains(&axis.place(88.0)));
     }
 }
