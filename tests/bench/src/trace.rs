@@ -82,10 +82,10 @@ impl Trace {
         creates.next().map(|call| call.received)
     }
 
-    /// When the operator's last create of a pod was answered, and how many there were.
+    /// When the operator's last create of a pod was answered, and how many there were; of those that `named` knows.
     #[must_use]
-    pub fn pods(&self) -> (u32, Option<Timestamp>) {
-        let creates = self.own().filter(|call| call.is("create", "pods"));
+    pub fn pods(&self, named: impl Fn(&str) -> bool) -> (u32, Option<Timestamp>) {
+        let creates = self.own().filter(|call| call.is("create", "pods") && named(&call.name));
         let answers: Vec<_> = creates.map(|call| call.answered).collect();
         (
             u32::try_from(answers.len()).unwrap_or(u32::MAX),
@@ -193,7 +193,8 @@ mod tests {
         assert_eq!(trace.writes(), 4);
         assert_eq!(trace.table()["create pods"], 3);
         assert!(!trace.table().contains_key("update leases"));
-        assert_eq!(trace.pods(), (3, Some(at(131))));
+        assert_eq!(trace.pods(|_| true), (3, Some(at(131))));
+        assert_eq!(trace.pods(|name| root_of(name) == "bench00001"), (2, Some(at(121))));
         assert_eq!(trace.all_pods_ready(), Some(at(151)), "its first time");
         assert_eq!(trace.began("rayclusters"), Some(at(100)));
     }

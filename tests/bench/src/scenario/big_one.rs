@@ -54,7 +54,7 @@ pub async fn run(bench: &Bench, operator: &Operator) -> Result<Run> {
     clusters::costs(before, stand.used()?, &mut run.figures);
     let trace = stand.trace(since).await?;
     changes::figures(&trace, &changed, &mut run.figures);
-    if let (pods, Some(last)) = trace.pods() {
+    if let (pods, Some(last)) = trace.pods(|name| root_of(name) == grows) {
         let all = between(since, last);
         run.figures.time(Measure::AllPods, all);
         run.figures

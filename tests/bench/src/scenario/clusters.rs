@@ -69,7 +69,7 @@ pub fn costs(before: Used, after: Used, figures: &mut Figures) {
 /// From the first cluster to the last pod.
 pub fn speed(trace: &Trace, size: u32, figures: &mut Figures) -> Option<()> {
     let began = trace.began("rayclusters")?;
-    let (pods, last) = trace.pods();
+    let (pods, last) = trace.pods(|_| true);
     let all = between(began, last?);
     figures.time(Measure::AllPods, all);
     figures.note(Measure::PodsPerSecond, f64::from(pods) / all.as_secs_f64());
