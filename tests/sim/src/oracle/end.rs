@@ -1,7 +1,7 @@
 //! The end of a run, compared with the end of the calm one.
 //!
 //! What differs between two good runs is left out: random ends of names, ids, versions, times, addresses, nodes, counts
-//! of restarts. What is left must be equal, object by object.
+//! of restarts, and which of the replicas are left after others went. What is left must be equal, object by object.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::world::end_state::EndState;
 
 /// Fields that say nothing about whether the end is the same.
-const ARBITRARY: [&str; 24] = [
+const ARBITRARY: [&str; 25] = [
     "annotations",
     "clusterIP",
     "clusterIPs",
@@ -32,6 +32,7 @@ const ARBITRARY: [&str; 24] = [
     "observedGeneration",
     "podIP",
     "podIPs",
+    "ray.io/worker-group-replica-index",
     "resourceVersion",
     "restartCount",
     "serviceIP",
