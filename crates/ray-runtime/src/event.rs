@@ -2,11 +2,13 @@
 //!
 //! Publishing is off the path of passes: [`Recorder::publish`] never waits and never fails. Events that repeat within a
 //! series are counted in one object instead of written again, and under pressure events are the first thing dropped.
+//! An object's events are published one after the other; those of different objects a few at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as EventObject;
 use k8s_openapi::api::events::v1::EventSeries;
@@ -23,10 +25,12 @@ use crate::random::Random;
 
 /// Kubernetes' limit for a note.
 const LONGEST_NOTE: usize = 1024;
-/// Events that wait to be published.
-const WAITING: usize = 1024;
-/// Series that are remembered.
-const SERIES: usize = 4096;
+/// Events published at the same time.
+const LANES: usize = 4;
+/// Events of a lane that wait to be published.
+const WAITING: usize = 2048;
+/// Series that a lane remembers.
+const SERIES: usize = 1024;
 /// A series ends when nothing was added for this long.
 const SERIES_TIME: Duration = Duration::from_secs(360);
 /// A repetition is written at most this often.
@@ -77,12 +81,17 @@ pub fn regarding<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
 /// Takes events; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    sender: mpsc::Sender<Event>,
+    lanes: Arc<[mpsc::Sender<Event>]>,
     counted: IntCounterVec,
 }
 
 /// The task behind a recorder.
 pub struct Publisher {
+    lanes: Vec<Lane>,
+}
+
+/// What publishes the events of some objects.
+struct Lane {
     receiver: mpsc::Receiver<Event>,
     client: Client,
     clock: Arc<dyn Clock>,
@@ -126,7 +135,6 @@ pub fn recorder(options: PublisherOptions, registry: &Registry) -> prometheus::R
         &["result"],
     )?;
     registry.register(Box::new(counted.clone()))?;
-    let (sender, receiver) = mpsc::channel(WAITING);
     let PublisherOptions {
         client,
         clock,
@@ -134,24 +142,38 @@ pub fn recorder(options: PublisherOptions, registry: &Registry) -> prometheus::R
         controller,
         instance,
     } = options;
-    let publisher = Publisher {
-        receiver,
-        client,
-        clock,
-        random,
-        controller,
-        instance,
-        counted: counted.clone(),
-        series: BTreeMap::new(),
+    let lane = |_| {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let lane = Lane {
+            receiver,
+            client: client.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            controller: controller.clone(),
+            instance: instance.clone(),
+            counted: counted.clone(),
+            series: BTreeMap::new(),
+        };
+        (sender, lane)
     };
-    Ok((Recorder { sender, counted }, publisher))
+    let (senders, lanes): (Vec<_>, _) = (0..LANES).map(lane).unzip();
+    let recorder = Recorder {
+        lanes: senders.into(),
+        counted,
+    };
+    Ok((recorder, Publisher { lanes }))
 }
 
 impl Recorder {
     /// Publishes `event`, unless too many wait already.
     pub fn publish(&self, event: Event) {
         tracing::debug!(reason = event.reason, note = event.note, "event");
-        if self.sender.try_send(event).is_err() {
+        let place = event.regarding.uid.as_deref().unwrap_or_default().bytes();
+        let place = place.fold(0, |sum: usize, byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
+        let lane = self.lanes.get(place % LANES);
+        if lane.is_none_or(|lane| lane.try_send(event).is_err()) {
             self.counted.with_label_values(&["dropped"]).inc();
         }
     }
@@ -178,7 +200,13 @@ impl Recorder {
 
 impl Publisher {
     /// Publishes until every recorder is gone.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        join_all(self.lanes.into_iter().map(Lane::run)).await;
+    }
+}
+
+impl Lane {
+    async fn run(mut self) {
         while let Some(event) = self.receiver.recv().await {
             self.take(event).await;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ray_api::{annotations, labels};
@@ -86,6 +87,8 @@ pub struct RayPod {
     resource_version: String,
     /// The RayCluster that the label names.
     cluster: Option<ObjectKey>,
+    /// When it was created, in whole seconds.
+    pub created: Option<Timestamp>,
     /// UID of the controlling owner.
     pub controller_uid: Option<String>,
     /// Head or worker.
@@ -292,6 +295,7 @@ impl From<SlimPod> for RayPod {
             .find(|container| container.name == ray_container);
         Self {
             cluster: label(labels::CLUSTER).map(|cluster| ObjectKey::new(key.namespace.clone(), cluster)),
+            created: metadata.creation_timestamp.as_ref().map(|time| time.0),
             controller_uid: controller_uid(&metadata),
             node_type: match label(labels::NODE_TYPE).as_deref() {
                 Some(labels::NODE_TYPE_HEAD) => NodeType::Head,

@@ -73,10 +73,20 @@ pub struct PodFailure {
 /// What came of a plan.
 #[derive(Debug, Default)]
 pub struct Applied {
+    /// Services that were created and not told of yet.
+    pub services: Vec<String>,
     /// Pods that could not be created or deleted.
     pub pod_failures: Vec<PodFailure>,
     /// What else went wrong; nothing after it was attempted.
     pub error: Option<Error>,
+}
+
+impl Applied {
+    fn tell_services(&mut self, story: Story<'_>) {
+        for name in self.services.drain(..) {
+            story.created_service(&name);
+        }
+    }
 }
 
 /// A pod about to be created.
@@ -90,9 +100,15 @@ impl Applier {
     /// Carries out `plan`.
     pub async fn apply(&self, target: &Target<'_>, plan: Plan) -> Applied {
         let mut applied = Applied::default();
-        if let Err(error) = self.create_services(target, &plan.services).await {
-            applied.error = Some(error);
-            return applied;
+        match self.create_services(target, &plan.services).await {
+            Ok(created) => applied.services = created,
+            Err(error) => {
+                applied.error = Some(error);
+                return applied;
+            }
+        }
+        if !plan.create_head {
+            applied.tell_services(target.story);
         }
         if let Some(why) = plan.delete_all
             && let Err(error) = self.delete_all(target, why).await
@@ -169,14 +185,16 @@ impl Applier {
         Ok(())
     }
 
-    async fn create_services(&self, target: &Target<'_>, kinds: &[ServiceKind]) -> Result<(), Error> {
+    /// Creates Services; the names of those that did not exist before.
+    async fn create_services(&self, target: &Target<'_>, kinds: &[ServiceKind]) -> Result<Vec<String>, Error> {
         let Target { cluster, context, .. } = target;
+        let mut new = Vec::new();
         for kind in kinds {
-            match kind {
+            let created = match kind {
                 ServiceKind::Head => {
                     let service = build::head_service(context, cluster);
                     self.create_service(target, &service, &self.children.services, labels::CLUSTER)
-                        .await?;
+                        .await?
                 }
                 ServiceKind::HeadlessWorkers => {
                     let Some(service) = build::headless_worker_service(cluster) else {
@@ -184,28 +202,29 @@ impl Applier {
                     };
                     let key = labels::HEADLESS_WORKER_SERVICE;
                     self.create_service(target, &service, &self.children.headless_services, key)
-                        .await?;
+                        .await?
                 }
                 ServiceKind::Serve => {
                     let service = build::serve_service(cluster);
                     let service = service.map_err(|error| Error::NoServePort(error.to_string()))?;
                     let key = labels::ORIGINATED_FROM_CR_NAME;
                     self.create_service(target, &service, &self.children.serve_services, key)
-                        .await?;
+                        .await?
                 }
-            }
+            };
+            new.extend(created);
         }
-        Ok(())
+        Ok(new)
     }
 
-    /// Creates a Service that is found by its label `key`.
+    /// Creates a Service that is found by its label `key`; its name unless it existed before.
     async fn create_service(
         &self,
         target: &Target<'_>,
         service: &Service,
         cache: &Cache<WatchedService>,
         key: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let name = service.metadata.name.clone().unwrap_or_default();
         let api: Api<SlimService> = Api::namespaced(self.client.clone(), target.cluster.namespace);
         let created = self.writes.one(create(&self.client, service)).await;
@@ -222,7 +241,7 @@ impl Applier {
                     target.story.failed_to_create_service(&name, &error);
                     return Err(error);
                 }
-                existing
+                (existing, false)
             }
             Err(source) => {
                 let error = Error::CreateService {
@@ -232,13 +251,11 @@ impl Applier {
                 target.story.failed_to_create_service(&name, &error);
                 return Err(error);
             }
-            Ok(created) => {
-                target.story.created_service(&name);
-                WatchedService::labelled(created, key)
-            }
+            Ok(created) => (WatchedService::labelled(created, key), true),
         };
-        cache.wrote(created);
-        Ok(())
+        let (service, new) = created;
+        cache.wrote(service);
+        Ok(new.then_some(name))
     }
 
     async fn delete_all(&self, target: &Target<'_>, why: DeleteAll) -> Result<(), Error> {
@@ -345,8 +362,9 @@ impl Applier {
             .await;
         let (heads, workers): (Vec<_>, Vec<_>) = written.done.into_iter().partition(|(_, group)| group.is_none());
         for (name, _) in &heads {
-            target.story.created_head(name);
+            target.story.created_head(name, &std::mem::take(&mut applied.services));
         }
+        applied.tell_services(target.story);
         target
             .story
             .created_workers(&workers.into_iter().map(|(name, _)| name).collect::<Vec<_>>());

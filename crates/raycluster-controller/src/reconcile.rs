@@ -1,14 +1,16 @@
 //! One pass over a RayCluster: read, check, plan, act, say so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ray_api::gates::Gate;
 use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_api::validate::{self, Group, ValidCluster, Violations};
 use ray_runtime::controller::{Failure, Pass, Reconcile};
 use ray_runtime::guard::Guarded;
 use ray_runtime::object_key::ObjectKey;
+use ray_runtime::pod::RayPod;
 
 use crate::RayClusterController;
 use crate::apply::{Applied, Target};
@@ -19,9 +21,6 @@ use crate::restraint::HeldBack;
 use crate::status::{self, Facts};
 use crate::story::Story;
 use crate::unsupported::{self, Unsupported};
-
-/// Statuses that only count are written at most this often for a cluster.
-const PROGRESS: SignedDuration = SignedDuration::from_secs(1);
 
 impl Reconcile for RayClusterController {
     type Error = Error;
@@ -226,7 +225,7 @@ impl RayClusterController {
         facts.error = error.map(ToString::to_string);
         let now = self.clock.now();
         let status = status::status(cluster, &facts, &self.gates, now);
-        self.write_status(object, status, now).await
+        self.write_status(object, status, &observed.pods, now).await
     }
 
     /// The spec breaks a rule: what runs is left alone, and the user is told what to mend.
@@ -242,7 +241,7 @@ impl RayClusterController {
         if self.gates.enabled(Gate::RayClusterStatusConditions) {
             let now = self.clock.now();
             let status = status::invalid(object.status.as_ref(), reason, fields, now);
-            self.write_status(object, status, now).await?;
+            self.write_status(object, status, &[], now).await?;
         }
         Ok(Pass::waiting(None))
     }
@@ -252,17 +251,15 @@ impl RayClusterController {
         &self,
         object: &RayCluster,
         status: RayClusterStatus,
+        pods: &[Arc<RayPod>],
         now: Timestamp,
     ) -> Result<Option<Duration>, Error> {
         let stored = object.status.as_ref();
         if status::same(stored, &status) {
             return Ok(None);
         }
-        let last = stored
-            .and_then(|stored| stored.last_update_time.as_ref())
-            .map(|time| time.0);
-        let wait = last.map_or(SignedDuration::ZERO, |last| PROGRESS - now.duration_since(last));
-        if status::only_progress(stored, &status) && wait.is_positive() && wait <= PROGRESS {
+        let wait = status::may_wait(stored, &status, pods, now);
+        if wait.is_positive() {
             return Ok(Some(Duration::try_from(wait).unwrap_or_default()));
         }
         self.put_status(object, &status).await?;

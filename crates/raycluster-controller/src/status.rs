@@ -6,6 +6,9 @@
 mod conditions;
 mod resources;
 mod trouble;
+mod urgency;
+
+pub use urgency::may_wait;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,7 +84,8 @@ pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGate
         conditions.retain(|condition| condition.type_ != SPEC_INVALID);
         conditions::set_all(conditions, facts, now);
     }
-    if !same(facts.stored, &status) {
+    // Until here it has the stored one's time.
+    if facts.stored != Some(&status) {
         status.last_update_time = Some(Time(now));
     }
     status
@@ -90,37 +94,13 @@ pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGate
 /// Whether the two say the same: the time of the last write is not part of it.
 #[must_use]
 pub fn same(stored: Option<&RayClusterStatus>, new: &RayClusterStatus) -> bool {
-    let new = RayClusterStatus {
-        last_update_time: None,
-        ..new.clone()
-    };
     stored.is_some_and(|stored| {
-        RayClusterStatus {
-            last_update_time: None,
-            ..stored.clone()
-        } == new
+        let of_that_time = RayClusterStatus {
+            last_update_time: stored.last_update_time.clone(),
+            ..new.clone()
+        };
+        *stored == of_that_time
     })
-}
-
-/// Whether they differ in counts, addresses and messages alone: such changes come in swarms while pods start.
-#[must_use]
-pub fn only_progress(stored: Option<&RayClusterStatus>, new: &RayClusterStatus) -> bool {
-    let essence = |status: &RayClusterStatus| {
-        let conditions = status.conditions.as_deref().unwrap_or_default();
-        let conditions: Vec<_> = conditions
-            .iter()
-            .map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone()))
-            .collect();
-        let head_service = status.head.as_ref().and_then(|head| head.service_name.clone());
-        (
-            status.state.clone(),
-            conditions,
-            status.desired_worker_replicas,
-            status.observed_generation,
-            head_service,
-        )
-    };
-    stored.is_some_and(|stored| essence(stored) == essence(new))
 }
 
 /// The stored status with the condition that the spec breaks a rule; all else stays.

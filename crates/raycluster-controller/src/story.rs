@@ -179,13 +179,13 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The head pod exists now.
-    pub fn created_head(&self, name: &str) {
-        self.tell(
-            "CreatedHeadPod",
-            CREATE,
-            format!("Created head Pod {}", self.path(name)),
-        );
+    /// The head pod exists now, and the Services that were created before it: one event for all of them.
+    pub fn created_head(&self, name: &str, services: &[String]) {
+        let mut note = format!("Created head Pod {}", self.path(name));
+        for service in services {
+            note += &format!(" and service {}", self.path(service));
+        }
+        self.tell("CreatedHeadPod", CREATE, note);
     }
 
     /// The head pod was refused.

@@ -19,3 +19,5 @@ mod process;
 mod ray_cluster;
 #[cfg(test)]
 mod ray_job;
+#[cfg(test)]
+mod story;

@@ -3,6 +3,7 @@
 mod calls;
 mod crash;
 mod deletion;
+mod exposure;
 mod failure;
 mod life;
 mod quota;

@@ -415,15 +415,58 @@ fn an_invalid_spec_is_one_more_condition_and_goes_with_the_mending() {
     assert_eq!(after.conditions, before.conditions);
 }
 
+fn waits(stored: Option<&RayClusterStatus>, new: &RayClusterStatus, seconds_later: i64) -> bool {
+    let last = stored.and_then(|stored| stored.last_update_time.clone());
+    let last = last.map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    let mut created = pod("w1", "worker", "Pending", "False");
+    created["metadata"]["creationTimestamp"] = json!("1970-01-01T00:00:00Z");
+    let created: SlimPod = serde_json::from_value(created).unwrap();
+    let now = last + jiff::SignedDuration::from_secs(seconds_later);
+    may_wait(stored, new, &[Arc::new(RayPod::from(created))], now).is_positive()
+}
+
 #[test]
-fn counts_and_addresses_are_progress_and_conditions_are_not() {
+fn steps_on_the_way_wait_and_what_somebody_waits_for_does_not() {
     let mut passes = Passes::new();
-    passes.pods[1] = pod("w1", "worker", "Pending", "False");
+    passes.pods = ["Pending", "Pending"]
+        .map(|phase| pod("w1", "worker", phase, "False"))
+        .to_vec();
     let starting = passes.next();
-    passes.pods[1] = pod("w1", "worker", "Running", "False");
-    let running = passes.next();
-    assert!(only_progress(Some(&starting), &running));
+    assert!(waits(None, &starting, 0) && !waits(None, &starting, 1), "the first");
+    passes.pods[0] = pod("head", "head", "Running", "True");
+    let head_ready = passes.next();
+    assert!(waits(Some(&starting), &head_ready, 0) && !waits(Some(&starting), &head_ready, 1));
     passes.pods[1] = pod("w1", "worker", "Running", "True");
-    assert!(!only_progress(Some(&running), &passes.next()));
-    assert!(!only_progress(None, &running));
+    let ready = passes.next();
+    assert!(!waits(Some(&head_ready), &ready, 0), "ready");
+    passes.pods[0] = pod("head", "head", "Running", "False");
+    let head_lost = passes.next();
+    assert!(!waits(Some(&ready), &head_lost, 0), "the head is ready no more");
+    passes.cluster.metadata.generation = Some(5);
+    let of_new_spec = passes.next();
+    assert!(!waits(Some(&head_lost), &of_new_spec, 0), "another spec");
+    passes.failure = Some(("FailedCreateWorkerPod", "exceeded quota".to_owned()));
+    assert!(!waits(Some(&of_new_spec), &passes.next(), 0), "a failure");
+}
+
+#[test]
+fn the_longer_a_cluster_takes_the_longer_steps_wait() {
+    let mut passes = Passes::new();
+    passes.pods = vec![
+        pod("head", "head", "Running", "True"),
+        pod("w1", "worker", "Pending", "False"),
+    ];
+    let stored = passes.next();
+    passes.pods[1] = pod("w1", "worker", "Running", "False");
+    passes.time += jiff::SignedDuration::from_secs(10);
+    let mut later = passes.next();
+    assert_eq!(later.available_worker_replicas, Some(1));
+    later.last_update_time.clone_from(&stored.last_update_time);
+    let wait = |seconds: i64| {
+        let now = stored.last_update_time.clone().unwrap().0 + jiff::SignedDuration::from_secs(seconds);
+        let mut written = stored.clone();
+        written.last_update_time = Some(Time(now));
+        may_wait(Some(&written), &later, &[], now).as_secs()
+    };
+    assert_eq!([0, 4, 10, 3600].map(wait), [1, 2, 5, 8]);
 }

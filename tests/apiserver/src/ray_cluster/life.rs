@@ -144,7 +144,7 @@ async fn kubectl_shows_it() {
     let all = kubectl(&["get", "all", "--namespace", &place.namespace]);
     assert!(all.contains("raycluster.ray.io/shown"), "{all}");
 
-    for wanted in ["CreatedService", "CreatedHeadPod", "CreatedWorkerPod"] {
+    for wanted in ["CreatedHeadPod", "shown-head-svc", "CreatedWorkerPod"] {
         eventually("kubectl describe tells what was done", SOON, async || {
             let text = kubectl(&["describe", "raycluster", "shown", "--namespace", &place.namespace]);
             if text.contains(wanted) { Ok(()) } else { Err(text) }
