@@ -1,13 +1,18 @@
 //! The cases with real Ray.
 
+mod autoscaler;
+mod cluster_suspension;
 mod crash;
 mod deletion;
 mod ending;
+mod fault_tolerance;
 mod loss;
+mod multi_host;
 mod sample;
 mod suspension;
 mod trouble;
 mod validity;
+mod volumes;
 
 use std::process::ExitCode;
 
@@ -47,6 +52,13 @@ fn main() -> ExitCode {
         case!(validity::wrong_manifests, Short, clusters: 0),
         case!(deletion::deleted_while_initializing, Short, clusters: 1),
         case!(deletion::deleted_while_running, Short, clusters: 1),
+        case!(autoscaler::autoscaler_v1, Long, clusters: 1),
+        case!(autoscaler::autoscaler_v2, Short, clusters: 1),
+        case!(fault_tolerance::head_lost_with_redis, Short, clusters: 1),
+        case!(fault_tolerance::head_lost_with_embedded_storage, Long, clusters: 1),
+        case!(cluster_suspension::cluster_suspended_and_resumed, Long, clusters: 1),
+        case!(multi_host::host_lost, Long, clusters: 1),
+        case!(volumes::volume_outlives_pods, Long, clusters: 1),
         case!(crash::controllers_killed, Short, clusters: 1, disrupts: true),
     ])
 }

@@ -26,6 +26,16 @@ impl AuditLog {
         Ok(calls.iter().filter(|call| succeeded(call, verb, resource)).count())
     }
 
+    /// Changes of objects of that resource in `namespace`, their status apart, by a user whose name ends with `user`.
+    pub fn changed_by(&self, namespace: &str, resource: &str, user: &str) -> anyhow::Result<usize> {
+        let calls = self.calls(namespace)?;
+        let changes = calls.iter().filter(|call| {
+            let by = call["user"]["username"].as_str().unwrap_or_default();
+            by.ends_with(user) && ["update", "patch"].iter().any(|verb| succeeded(call, verb, resource))
+        });
+        Ok(changes.count())
+    }
+
     fn calls(&self, namespace: &str) -> anyhow::Result<Vec<Value>> {
         let mut file = File::open(&self.path)?;
         ensure!(
@@ -70,18 +80,26 @@ mod tests {
         let path = std::env::temp_dir().join(format!("audit-{}.log", std::process::id()));
         let call = |verb: &str, code: u16| {
             format!(
-                r#"{{"stage":"ResponseComplete","verb":"{verb}","objectRef":{{"resource":"rayclusters","namespace":"a"}},"responseStatus":{{"code":{code}}}}}"#
+                r#"{{"stage":"ResponseComplete","verb":"{verb}","user":{{"username":"its:controller"}},"objectRef":{{"resource":"rayclusters","namespace":"a"}},"responseStatus":{{"code":{code}}}}}"#
             )
         };
         let mut file = File::create(&path).unwrap();
         writeln!(file, "{}", call("create", 201)).unwrap();
         let log = AuditLog::from_now(path.clone()).unwrap();
-        for (verb, code) in [("create", 201), ("create", 409), ("delete", 200)] {
+        for (verb, code) in [
+            ("create", 201),
+            ("create", 409),
+            ("delete", 200),
+            ("patch", 200),
+            ("patch", 409),
+        ] {
             writeln!(file, "{}", call(verb, code)).unwrap();
         }
         write!(file, r#"{{"namespace":"a"#).unwrap();
         assert_eq!(log.done("a", "create", "rayclusters").unwrap(), 1);
         assert_eq!(log.done("b", "create", "rayclusters").unwrap(), 0);
+        assert_eq!(log.changed_by("a", "rayclusters", ":controller").unwrap(), 1);
+        assert_eq!(log.changed_by("a", "rayclusters", ":autoscaler").unwrap(), 0);
         std::fs::remove_file(path).unwrap();
     }
 }

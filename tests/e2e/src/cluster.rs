@@ -1,6 +1,6 @@
 //! The development cluster: what all cases share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
 
@@ -61,6 +61,12 @@ impl Cluster {
             controllers,
             kubeconfig,
         })
+    }
+
+    /// Where the cluster keeps its state on this machine. It goes with the cluster.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        self.kubeconfig.parent().unwrap_or(&self.kubeconfig)
     }
 
     /// Runs kubectl.

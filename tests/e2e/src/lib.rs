@@ -13,12 +13,16 @@ mod diagnosis;
 pub mod manifest;
 pub mod objects;
 pub mod ray;
+pub mod ray_cluster;
+pub mod redis;
 pub mod runner;
+pub mod volume;
 mod wait;
 pub mod world;
 
 pub use manifest::RayJobManifest;
 pub use objects::RayJob;
+pub use ray_cluster::RayClusterManifest;
 pub use runner::{Case, Effort};
 pub use wait::{Hopeless, seconds};
 pub use world::World;

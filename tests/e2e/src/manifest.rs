@@ -10,7 +10,7 @@ pub const SAMPLE: &str = include_str!("../../../samples/ray-job.sample.yaml");
 /// Name of the ConfigMap with the programs, which every namespace has.
 pub const PROGRAMS: &str = "programs";
 /// Where they are on the head.
-const FOLDER: &str = "/home/ray/programs";
+pub(crate) const FOLDER: &str = "/home/ray/programs";
 
 /// The ConfigMap.
 #[must_use]
@@ -18,6 +18,7 @@ pub fn programs() -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROGRAMS},
         "data": {
+            "count.py": include_str!("../programs/count.py"),
             "counter.py": include_str!("../programs/counter.py"),
             "fails.py": include_str!("../programs/fails.py"),
             "ticks.py": include_str!("../programs/ticks.py"),
@@ -77,21 +78,7 @@ impl RayJobManifest {
 
     /// With another value at a JSON pointer, whose parents are made if they are missing.
     pub fn set(mut self, pointer: &str, value: impl Into<Value>) -> anyhow::Result<Self> {
-        let mut place = &mut self.0;
-        for token in pointer.split('/').skip(1) {
-            if let Ok(index) = token.parse::<usize>() {
-                place = place
-                    .get_mut(index)
-                    .with_context(|| format!("{pointer}: there is no {index}"))?;
-                continue;
-            }
-            if place.is_null() {
-                *place = Value::Object(Map::new());
-            }
-            ensure!(place.is_object(), "{pointer}: {token} is a field of no object");
-            place = &mut place[token];
-        }
-        *place = value.into();
+        set(&mut self.0, pointer, value.into())?;
         Ok(self)
     }
 
@@ -100,6 +87,26 @@ impl RayJobManifest {
     pub fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }
+}
+
+/// Puts a value at a JSON pointer, whose parents are made if they are missing.
+pub(crate) fn set(object: &mut Value, pointer: &str, value: Value) -> anyhow::Result<()> {
+    let mut place = object;
+    for token in pointer.split('/').skip(1) {
+        if let Ok(index) = token.parse::<usize>() {
+            place = place
+                .get_mut(index)
+                .with_context(|| format!("{pointer}: there is no {index}"))?;
+            continue;
+        }
+        if place.is_null() {
+            *place = Value::Object(Map::new());
+        }
+        ensure!(place.is_object(), "{pointer}: {token} is a field of no object");
+        place = &mut place[token];
+    }
+    *place = value;
+    Ok(())
 }
 
 #[cfg(test)]

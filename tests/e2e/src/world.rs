@@ -245,6 +245,11 @@ impl World {
         let phase = self.job(job).await?.phase().to_owned();
         self.ray_jobs().delete(job, &DeleteParams::background()).await?;
         self.gone(job, &format!("gone when {phase}")).await?;
+        self.nothing_left().await
+    }
+
+    /// Waits until nothing of what was made here is left.
+    pub(crate) async fn nothing_left(&self) -> anyhow::Result<()> {
         self.eventually("nothing left", NOTHING_LEFT, async || {
             let left = self.left().await?;
             ensure!(left.is_empty(), "left over: {}", left.join(", "));
