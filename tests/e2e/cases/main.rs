@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         case!(fault_tolerance::head_lost_with_redis, Short, clusters: 1),
         case!(fault_tolerance::head_lost_with_embedded_storage, Long, clusters: 1),
         case!(cluster_suspension::cluster_suspended_and_resumed, Long, clusters: 1),
-        case!(multi_host::host_lost, Long, clusters: 1),
+        case!(multi_host::host_lost, Short, clusters: 1),
         case!(volumes::volume_outlives_pods, Long, clusters: 1),
         case!(crash::controllers_killed, Short, clusters: 1, disrupts: true),
     ])

@@ -49,5 +49,10 @@ pub async fn host_lost(world: &World) -> anyhow::Result<()> {
     );
     let now = [world.group(NAME, "singles").await?, vec![world.head(NAME).await?]].concat();
     ensure!(uids(&now) == uids(&others), "pods of others were replaced");
+    let made = world.cluster.audit.done(&world.namespace, "create", "pods")?;
+    ensure!(
+        made == 6,
+        "{made} pods were made, and not 4 and the 2 of the new replica"
+    );
     world.delete_cluster(NAME).await
 }

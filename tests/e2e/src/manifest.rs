@@ -53,7 +53,7 @@ impl RayJobManifest {
             .workers(0)
     }
 
-    /// With that many workers; without any there is no group of them.
+    /// With that many workers, on which all tasks run; without any there is no group of them.
     pub fn workers(mut self, count: u32) -> anyhow::Result<Self> {
         let groups = "/spec/rayClusterSpec/workerGroupSpecs";
         if count == 0 {
@@ -67,7 +67,7 @@ impl RayJobManifest {
         (group["replicas"], group["minReplicas"]) = (json!(count), json!(count));
         group["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("100m");
         self = self.set(groups, json!([group]))?;
-        Ok(self)
+        self.set("/spec/rayClusterSpec/headGroupSpec/rayStartParams/num-cpus", "0")
     }
 
     /// The cluster is deleted so many seconds after the end.
