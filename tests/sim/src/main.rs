@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use sim::api::Definitions;
+use sim::faults::bug::{self, Bug};
 use sim::faults::plan::{Fault, Plan};
 use sim::oracle;
 use sim::scenario::{Conditions, Scenario, stories};
@@ -23,7 +24,7 @@ struct Command {
 
 #[derive(Subcommand)]
 enum What {
-    /// Prints the names of the scenarios.
+    /// Prints the names of the scenarios, and of the bugs that can be planted.
     List,
     /// Runs one scenario and prints what happens; fails when something is wrong.
     Run(One),
@@ -44,6 +45,9 @@ struct One {
     /// What goes wrong, as a failed sweep prints it.
     #[arg(long = "fault")]
     faults: Vec<Fault>,
+    /// A bug that the controllers have.
+    #[arg(long, value_name = "BUG")]
+    plant: Option<Bug>,
     /// Prints whole lines.
     #[arg(long)]
     whole: bool,
@@ -63,6 +67,9 @@ struct Many {
     /// Mixtures alone.
     #[arg(long)]
     no_singles: bool,
+    /// A bug that the controllers have: it is to be found.
+    #[arg(long, value_name = "BUG")]
+    plant: Option<Bug>,
 }
 
 #[derive(Args)]
@@ -81,6 +88,10 @@ fn main() -> anyhow::Result<ExitCode> {
         What::List => {
             for scenario in stories::all() {
                 println!("{}", scenario.name);
+            }
+            println!();
+            for (name, _) in bug::ALL {
+                println!("--plant {name}");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -103,7 +114,9 @@ fn run(definitions: &Arc<Definitions>, one: One) -> anyhow::Result<ExitCode> {
     let calm = scenario.run(definitions, calm, oracle::witnesses(&Plan::calm()))?;
     let conditions = Conditions {
         seed: one.seed,
-        faults: Plan { faults: one.faults },
+        faults: Plan {
+            faults: one.faults.into_iter().chain(one.plant.map(Fault::Bug)).collect(),
+        },
     };
     let witnesses = oracle::witnesses(&conditions.faults);
     let run = scenario.run(definitions, conditions, witnesses)?;
@@ -137,6 +150,7 @@ fn sweep_all(definitions: &Arc<Definitions>, many: &Many) -> anyhow::Result<Exit
         singles: !many.no_singles,
         seeds: many.first_seed..many.first_seed + many.seeds,
         threads: threads(),
+        bug: many.plant,
     };
     let began = Instant::now();
     let told = AtomicU64::new(0);

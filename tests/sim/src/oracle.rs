@@ -11,10 +11,12 @@
 //! | a live pod that the spec wants is never deleted by a controller | [`workers`] |
 //! | an id is recorded before Ray accepts it; one acceptance for each id and session | [`submissions`] |
 //! | an end is never taken back, neither Ray's nor the RayJob's | [`endings`] |
+//! | no more attempts than `backoffLimit` allows | [`attempts`] |
 //! | a status claims what is so | [`claims`] |
 //! | deletion completes; a world at rest takes no writes and few reads | [`rest`] |
 //! | the end is the calm run's, random names aside | [`end`] |
 
+pub mod attempts;
 pub mod claims;
 pub mod end;
 pub mod endings;
@@ -35,6 +37,7 @@ pub fn witnesses(plan: &Plan) -> Vec<Box<dyn Witness>> {
         Box::new(heads::Heads::default()),
         Box::new(workers::Workers::new(plan)),
         Box::new(endings::Endings),
+        Box::new(attempts::Attempts::default()),
         Box::new(submissions::Submissions::default()),
         Box::new(claims::Claims),
     ]

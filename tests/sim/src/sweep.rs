@@ -5,6 +5,8 @@
 //! in one of them; results are put in order afterwards, so that the table does not depend on who was faster.
 
 pub mod faults;
+#[cfg(test)]
+mod planted;
 pub mod report;
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::api::Definitions;
-use crate::faults::plan::Plan;
+use crate::faults::bug::Bug;
+use crate::faults::plan::{Fault, Plan};
 use crate::oracle;
 use crate::scenario::{Conditions, Scenario};
 use crate::world::run::Run;
@@ -33,6 +36,8 @@ pub struct Sweep {
     pub seeds: std::ops::Range<u64>,
     /// Threads.
     pub threads: usize,
+    /// A bug that all runs but those to compare with have.
+    pub bug: Option<Bug>,
 }
 
 /// One run to make.
@@ -121,6 +126,13 @@ impl Sweep {
         let mut cases = Vec::new();
         for (scenario, calm) in calm.iter().enumerate() {
             let single = faults::single(calm);
+            if self.bug.is_some() {
+                cases.push(Case {
+                    scenario,
+                    class: Class::Calm,
+                    conditions: conditions(SEED, Plan::calm()),
+                });
+            }
             if self.singles {
                 cases.extend(single.iter().map(|(class, fault)| Case {
                     scenario,
@@ -133,6 +145,11 @@ impl Sweep {
                 class: Class::Mixture,
                 conditions: conditions(seed, faults::mixture(seed, &single)),
             }));
+        }
+        if let Some(bug) = self.bug {
+            for case in &mut cases {
+                case.conditions.faults.faults.push(Fault::Bug(bug));
+            }
         }
         cases
     }

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use kube::client::Body;
 use ray_runtime::random::Random;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower::BoxError;
 
@@ -30,6 +31,8 @@ use crate::world::settings::Timing;
 
 /// When the API server gives up on a request.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How late the answer is to a delete that was overtaken.
+const OVERTAKEN: Duration = Duration::from_secs(1);
 
 /// What all incarnations of a controller share.
 #[derive(Debug)]
@@ -236,7 +239,10 @@ impl Line {
             Some(Outcome::Refuse(code)) => return refusal(code),
             Some(Outcome::Hang) => return self.time_out().await,
             Some(Outcome::Delay(time)) => tokio::time::sleep(time).await,
-            Some(Outcome::CrashAfter | Outcome::Lose | Outcome::HangAfter | Outcome::DelayAfter(_)) | None => {}
+            Some(
+                Outcome::CrashAfter | Outcome::Lose | Outcome::HangAfter | Outcome::DelayAfter(_) | Outcome::Overtake,
+            )
+            | None => {}
         }
         self.life.or_pend().await;
         let answer = server.call(request).await;
@@ -245,6 +251,11 @@ impl Line {
             Some(Outcome::Lose) => return reset(),
             Some(Outcome::HangAfter) => return self.time_out().await,
             Some(Outcome::DelayAfter(time)) => tokio::time::sleep(time).await,
+            Some(Outcome::Overtake) => {
+                tokio::time::sleep(OVERTAKEN).await;
+                self.travel().await;
+                return overtaken(answer?).await;
+            }
             _ => {}
         }
         self.travel().await;
@@ -282,6 +293,20 @@ fn reset() -> Answer {
     Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
 }
 
+/// The answer to a delete that somebody else has completed: a pod that had no grace left, without a version.
+async fn overtaken(answer: Response<AnswerBody>) -> Answer {
+    let (parts, body) = answer.into_parts();
+    let mut body = body.collect().await?.to_bytes();
+    if let Ok(mut pod) = serde_json::from_slice::<Value>(&body)
+        && pod["metadata"]["deletionGracePeriodSeconds"] == 0
+        && let Some(metadata) = pod["metadata"].as_object_mut()
+    {
+        metadata.remove("resourceVersion");
+        body = pod.to_string().into();
+    }
+    Ok(Response::from_parts(parts, whole(body)))
+}
+
 fn refusal(code: u16) -> Answer {
     let (reason, message) = match code {
         403 => ("Forbidden", "forbidden: exceeded quota"),
@@ -310,13 +335,15 @@ fn refusal(code: u16) -> Answer {
         "reason": reason,
         "code": code,
     });
-    let body = Full::from(status.to_string())
-        .map_err(|never| match never {})
-        .boxed_unsync();
     let answer = Response::builder().status(StatusCode::from_u16(code)?);
     Ok(answer
         .header(http::header::CONTENT_TYPE, "application/json")
-        .body(body)?)
+        .body(whole(status.to_string().into()))?)
+}
+
+/// A body that comes at once.
+pub(super) fn whole(body: Bytes) -> AnswerBody {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// The API server, at the end of a line.

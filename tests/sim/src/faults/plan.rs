@@ -10,6 +10,8 @@ use std::time::Duration;
 use ray_api::v1::job::JobStatus;
 use serde::{Deserialize, Serialize};
 
+use super::bug::Bug;
+
 /// What is counted on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Class {
@@ -49,6 +51,9 @@ pub enum Outcome {
     Delay(Duration),
     /// It takes effect at once, and is answered after this time: an old answer.
     DelayAfter(Duration),
+    /// Somebody else completes a delete while the API server carries out this one, for a pod that needs no grace: the
+    /// answer is the pod as it was, without a version, and comes when watches have shown its end.
+    Overtake,
 }
 
 /// What becomes of every watch of a kind.
@@ -158,6 +163,8 @@ pub enum Fault {
         /// For how long.
         time: Duration,
     },
+    /// Every controller has a bug.
+    Bug(Bug),
 }
 
 /// Everything that goes wrong in a run.
@@ -178,6 +185,15 @@ impl Plan {
     #[must_use]
     pub fn of(fault: Fault) -> Self {
         Self { faults: vec![fault] }
+    }
+
+    /// The bug of the controllers.
+    #[must_use]
+    pub fn bug(&self) -> Option<Bug> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Bug(bug) => Some(*bug),
+            _ => None,
+        })
     }
 
     /// The arguments of a command that repeats it.

@@ -9,8 +9,8 @@ use super::plan::Class;
 /// A request, as far as faults care.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    method: Method,
-    path: String,
+    pub(super) method: Method,
+    pub(super) path: String,
     /// The plural of the kind.
     pub kind: String,
     /// Whether it follows a collection.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, ListParams, PostParams, WatchEvent, WatchParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{Api, DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use kube::runtime::watcher;
 use ray_runtime::random::Random;
 use serde_json::json;
@@ -126,6 +126,21 @@ fn a_reset_write_takes_no_effect_and_a_lost_one_does() {
         assert!(!wire.exists("a"));
         assert!(matches!(wire.create("b").await, Err(kube::Error::Service(_))));
         assert!(wire.exists("b"));
+    });
+}
+
+#[test]
+fn an_overtaken_delete_is_answered_with_the_pod_as_it_was() {
+    with("overtake-write=1@c", async |wire| {
+        let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a", "namespace": "default" },
+            "spec": { "containers": [{ "name": "c", "image": "i" }] } });
+        wire.server.create("kubectl", pod).unwrap();
+        let pods: Api<Pod> = Api::namespaced(wire.api.clone().into_client(), "default");
+        let answer = pods.delete("a", &DeleteParams::default()).await.unwrap();
+        let left = answer.left().unwrap().metadata;
+        assert!(left.deletion_timestamp.is_some());
+        assert_eq!(left.resource_version, None);
+        assert!(wire.server.get(&Key::new("Pod", "default", "a")).is_none());
     });
 }
 

@@ -37,6 +37,7 @@ impl FromStr for Fault {
         let words = Words::of(text);
         let fault = words.noise().or_else(|| words.request());
         let fault = fault.or_else(|| words.watch()).or_else(|| words.timed());
+        let fault = fault.or_else(|| words.bug());
         fault
             .unwrap_or(Err("there is none of that name"))
             .map_err(|reason| ParseFaultError {
@@ -116,6 +117,7 @@ impl<'a> Words<'a> {
             "crash-after" => Ok(Outcome::CrashAfter),
             "reset" => Ok(Outcome::Reset),
             "lose" => Ok(Outcome::Lose),
+            "overtake" => Ok(Outcome::Overtake),
             "refuse" => self.number(1).map(Outcome::Refuse),
             "hang" => Ok(Outcome::Hang),
             "hang-after" => Ok(Outcome::HangAfter),
@@ -197,6 +199,11 @@ impl<'a> Words<'a> {
         known.contains(&self.name).then(fault)
     }
 
+    fn bug(&self) -> Option<Parsed<Fault>> {
+        let bug = || self.argument(0)?.parse().map_err(|_| "there is no such bug");
+        (self.name == "bug").then(|| bug().map(Fault::Bug))
+    }
+
     fn behaviour(&self) -> Parsed<Behaviour> {
         Ok(match self.name {
             "slow-dashboard" => Behaviour::Slow(self.time(2)?),
@@ -262,6 +269,7 @@ impl fmt::Display for Fault {
                 let (name, argument) = said(behaviour);
                 write!(f, "{name}-dashboard={}:{}{argument}", Time(*at), Time(*time))
             }
+            Self::Bug(bug) => write!(f, "bug={bug}"),
         }
     }
 }
@@ -273,6 +281,7 @@ fn written(outcome: Outcome) -> (&'static str, String) {
         Outcome::CrashAfter => plain("crash-after"),
         Outcome::Reset => plain("reset"),
         Outcome::Lose => plain("lose"),
+        Outcome::Overtake => plain("overtake"),
         Outcome::Refuse(code) => ("refuse", format!(":{code}")),
         Outcome::Hang => plain("hang"),
         Outcome::HangAfter => plain("hang-after"),
@@ -324,6 +333,7 @@ mod tests {
             "crash-after-write=7@rayjob-controller",
             "reset-read=3@raycluster-controller",
             "lose-write=3@raycluster-controller",
+            "overtake-write=3@raycluster-controller",
             "refuse-write=12:409@rayjob-controller",
             "hang-write=2@rayjob-controller",
             "hang-after-write=2@rayjob-controller",
@@ -348,6 +358,7 @@ mod tests {
             "garbage-dashboard=30s:60s",
             "forgetful-dashboard=30s:60s",
             "lying-dashboard=30s:60s:FAILED",
+            "bug=no-expectations",
         ] {
             let fault: Fault = text.parse().unwrap();
             assert_eq!(fault.to_string(), text);
@@ -375,6 +386,7 @@ mod tests {
             ("refuse-write=7@c", "missing"),
             ("delay-watch=pods:5@c", "time"),
             ("fire=1@c", "name"),
+            ("bug=fire", "bug"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

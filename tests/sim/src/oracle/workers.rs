@@ -5,6 +5,7 @@
 //! at once may make too many, which must not last.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub struct Workers {
     surplus_since: BTreeMap<(Key, String), Duration>,
     /// When each cluster's spec was changed last.
     changed: BTreeMap<Key, Duration>,
+    /// Specs that were replaced, and when: a pass that began with one of them may still be under way.
+    replaced: BTreeMap<Key, Vec<(Duration, Arc<Value>)>>,
 }
 
 impl Witness for Workers {
@@ -36,6 +39,10 @@ impl Witness for Workers {
                     .is_none_or(|before| before["spec"] != change.object()["spec"]);
                 if spec_changed || change.type_ == ChangeType::Deleted || deleting(change.object()) {
                     self.changed.insert(change.key.clone(), sight.elapsed);
+                    if let Some(before) = change.before() {
+                        let replaced = self.replaced.entry(change.key.clone()).or_default();
+                        replaced.push((sight.elapsed, before.clone()));
+                    }
                     self.surplus_since.retain(|(cluster, _), _| *cluster != change.key);
                 }
                 None
@@ -60,12 +67,16 @@ impl Workers {
             patience: if two { PATIENCE } else { Duration::ZERO },
             surplus_since: BTreeMap::new(),
             changed: BTreeMap::new(),
+            replaced: BTreeMap::new(),
         }
     }
 
     fn too_many(&mut self, cluster: &Key, group: &str, sight: Sight<'_>) -> Option<String> {
         let object = sight.server.get(cluster)?;
-        let wanted = wanted(&object, group)?;
+        let lately = self.replaced.get(cluster).into_iter().flatten();
+        let lately = lately.filter(|(at, _)| sight.elapsed.saturating_sub(*at) <= PATIENCE);
+        let lately = lately.filter_map(|(_, replaced)| wanted(replaced, group));
+        let wanted = lately.chain([wanted(&object, group)?]).max()?;
         let pods = sight.server.list("Pod", Some(&cluster.namespace));
         let live = pods.iter().filter(|pod| {
             label(pod, "ray.io/cluster") == &*cluster.name && label(pod, "ray.io/group") == group && !deleting(pod)
@@ -77,7 +88,7 @@ impl Workers {
             return None;
         }
         let since = *self.surplus_since.entry(place.clone()).or_insert(sight.elapsed);
-        if sight.elapsed.saturating_sub(since) < self.patience || self.just_changed(cluster, sight) {
+        if sight.elapsed.saturating_sub(since) < self.patience {
             return None;
         }
         self.surplus_since.remove(&place);

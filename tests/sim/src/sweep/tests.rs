@@ -30,6 +30,7 @@ fn a_sweep_does_not_depend_on_its_threads() {
             singles: false,
             seeds: 1..4,
             threads,
+            bug: None,
         };
         let findings = sweep.run(&DEFINITIONS, &|_, _| {}).unwrap();
         let told = findings.runs.into_iter().map(|run| (run.arguments, run.wrong));

@@ -28,7 +28,8 @@ use crate::actors::hand::Surroundings;
 use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
 use crate::faults::life::Life;
-use crate::faults::line::{Crash, Line, Record, Service};
+use crate::faults::line::{self, Crash, Line, Record};
+use crate::faults::planted::{Called, Planted, Service};
 use crate::ray::dashboard::SimDashboard;
 
 /// How often a controller looks whether its caches are complete.
@@ -251,7 +252,16 @@ impl Start<'_> {
             random: Random::seeded(self.seeds.next()),
             crashes: self.crashes.clone(),
         });
-        let (environment, publisher) = self.environment(connection)?;
+        let bug = self.surroundings.settings.faults.bug();
+        let planted = bug.map(|bug| Arc::new(Planted::new(bug, Random::seeded(self.seeds.next()))));
+        let service = Service {
+            planted: planted.clone(),
+            line: line::Service {
+                server: self.surroundings.server.service(controller.name),
+                line: connection,
+            },
+        };
+        let (environment, publisher) = self.environment(service)?;
         let dashboard = SimDashboard {
             server: self.surroundings.server.clone(),
             ray: self.surroundings.ray.clone(),
@@ -259,7 +269,7 @@ impl Start<'_> {
             call: self.surroundings.settings.timing.dashboard,
             random: Random::seeded(self.seeds.next()),
         };
-        let dashboard = Arc::new(Bounded::new(dashboard, Limits::default()));
+        let dashboard = Arc::new(Bounded::new(Called { planted, dashboard }, Limits::default()));
         let started = (controller.start)(&environment, dashboard)?;
         drop(environment);
         let mut tasks = vec![tokio::spawn(publisher).abort_handle()];
@@ -297,17 +307,13 @@ impl Start<'_> {
         }
     }
 
-    fn environment(&self, line: Arc<Line>) -> anyhow::Result<(Environment, BoxFuture<'static, ()>)> {
+    fn environment(&self, service: Service) -> anyhow::Result<(Environment, BoxFuture<'static, ()>)> {
         let Slot {
             controller: Controller { name, .. },
             clock,
             ..
         } = self.slot;
         let settings = &self.surroundings.settings;
-        let service = Service {
-            server: self.surroundings.server.service(name),
-            line,
-        };
         let client = kube::Client::new(service, "default");
         let random = Arc::new(Random::seeded(self.seeds.next()));
         let registry = Registry::new();

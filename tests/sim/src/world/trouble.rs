@@ -16,7 +16,11 @@ pub fn begin(surroundings: &Arc<Surroundings>, controllers: &Arc<Controllers>, i
     for fault in surroundings.settings.faults.faults.clone() {
         let controllers = controllers.clone();
         match fault {
-            Fault::Request { .. } | Fault::Watch { .. } | Fault::Noise { .. } | Fault::ChannelNoise { .. } => {}
+            Fault::Request { .. }
+            | Fault::Watch { .. }
+            | Fault::Noise { .. }
+            | Fault::ChannelNoise { .. }
+            | Fault::Bug(_) => {}
             Fault::Dashboard { behaviour, at, time } => {
                 let (ray, incidents) = (surroundings.ray.clone(), incidents.clone());
                 tokio::spawn(spoil_dashboards(ray, incidents, behaviour, at, time));
@@ -79,6 +83,7 @@ async fn strike(controllers: &Controllers, fault: Fault) -> anyhow::Result<()> {
         | Fault::Watch { .. }
         | Fault::Noise { .. }
         | Fault::ChannelNoise { .. }
-        | Fault::Dashboard { .. } => Ok(()),
+        | Fault::Dashboard { .. }
+        | Fault::Bug(_) => Ok(()),
     }
 }
