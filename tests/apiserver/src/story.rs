@@ -8,7 +8,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Binding, Pod};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ async fn the_end_is_that_of_the_simulator(
     if let Err(failure) = scenario.tell(scene).await {
         panic!("{failure}");
     }
-    let differences = end::differences(&left(&place).await, &simulated.await.unwrap());
+    let differences = end::differences(&left(&place).await, &simulated.await.unwrap(), &Plan::calm());
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     place.end().await;
 }
@@ -85,7 +86,9 @@ fn in_the_simulator(scenario: &Scenario) -> EndState {
     let told = |key: &Key| KINDS.iter().any(|(_, _, kind)| *kind == &*key.kind);
     let objects = run.end.objects.into_iter().filter(|(key, _)| told(key));
     EndState {
-        objects: objects.map(|(key, object)| (key, Arc::new(without_kubelet(&object)))).collect(),
+        objects: objects
+            .map(|(key, object)| (key, Arc::new(without_kubelet(&object))))
+            .collect(),
     }
 }
 
@@ -117,19 +120,32 @@ fn without_kubelet(object: &Value) -> Value {
     object
 }
 
-/// Puts every pod on a fake node, although the stories know nothing of what such nodes have to be tolerated for.
+/// Puts every pod on a fake node, although the stories know nothing of what such nodes have to be tolerated for. The
+/// scheduler, which finds no node, may say so even later.
 async fn bind_pods(pods: Api<Pod>) {
-    let waiting = ListParams::default().fields("spec.nodeName=");
     loop {
-        for pod in pods.list(&waiting).await.into_iter().flatten() {
+        for pod in pods.list(&ListParams::default()).await.into_iter().flatten() {
             let name = pod.name_any();
-            let binding = json!({ "metadata": { "name": name }, "target": { "kind": "Node", "name": "kwok-0" } });
-            let binding = serde_json::to_vec(&binding).unwrap();
-            // It may be gone by now.
-            let _ = pods
-                .create_subresource::<Binding>("binding", &name, &PostParams::default(), binding)
-                .await;
+            let bound = pod.spec.iter().any(|spec| spec.node_name.is_some());
+            // In each case it may be gone by now.
+            if !bound {
+                let binding = json!({ "metadata": { "name": name }, "target": { "kind": "Node", "name": "kwok-0" } });
+                let binding: Binding = serde_json::from_value(binding).unwrap();
+                let parameters = PostParams::default();
+                let _ = pods
+                    .create_subresource::<_, Value>("binding", &name, &parameters, &binding)
+                    .await;
+            } else if unschedulable(&pod) {
+                let scheduled = json!([{ "type": "PodScheduled", "status": "True", "reason": null, "message": null }]);
+                let patch = Patch::Strategic(json!({ "status": { "conditions": scheduled } }));
+                let _ = pods.patch_status(&name, &PatchParams::default(), &patch).await;
+            }
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+fn unschedulable(pod: &Pod) -> bool {
+    let mut conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
 }

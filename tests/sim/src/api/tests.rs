@@ -4,8 +4,7 @@
 //! the simulator honest:
 //!
 //! ```sh
-//! hack/devcluster/devcluster apiserver run --controller-manager -- \
-//!     sh -c 'SIM_API_KUBECONFIG=$KUBECONFIG cargo test -p sim api::tests'
+//! hack/devcluster/devcluster apiserver run --controller-manager -- hack/test/twins
 //! ```
 //!
 //! The real one needs Ray's definitions: the tests install them.

@@ -21,8 +21,10 @@ pub const SOON: Duration = Duration::from_secs(1800);
 pub const LONG: Duration = Duration::from_secs(4 * 3600);
 /// Between two looks, when nothing tells of news.
 const EVERY: Duration = Duration::from_millis(250);
-/// After this time without simulation all is taken to be at rest.
+/// After this time without simulation all is taken to be at rest, and no story waits longer for nothing to happen.
 const QUIET: Duration = Duration::from_secs(5);
+/// The time in which anything ordinary happens without simulation, where nothing goes wrong.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks in the simulator when nothing has changed.
 const STILL: Duration = Duration::from_secs(30);
 
@@ -213,6 +215,10 @@ impl Scene {
 
     /// Waits until something holds, for a time.
     pub async fn within(&self, within: Duration, fact: Fact) -> Told<()> {
+        let within = match &self.world {
+            Some(_) => within,
+            None => within.min(PATIENCE),
+        };
         let end = Instant::now() + within;
         loop {
             let seen = self.world.as_ref().map(|world| world.server().revision());
@@ -258,8 +264,12 @@ impl Scene {
         }
     }
 
-    /// Time passes.
+    /// Time passes; without simulation no more than a few seconds.
     pub async fn wait(&self, time: Duration) {
+        let time = match &self.world {
+            Some(_) => time,
+            None => time.min(QUIET),
+        };
         tokio::time::sleep(time).await;
     }
 
@@ -306,6 +316,7 @@ impl Scene {
         let (group, version) = match kind {
             "RayCluster" | "RayJob" | "RayCronJob" | "RayService" => ("ray.io", "v1"),
             "Job" => ("batch", "v1"),
+            "Ingress" => ("networking.k8s.io", "v1"),
             "EndpointSlice" => ("discovery.k8s.io", "v1"),
             _ => ("", "v1"),
         };

@@ -2,11 +2,7 @@
 //! have in common.
 //!
 //! The requests are in `twin/*.yaml`, one a step: `METHOD PATH`, and the body. `~` stands for the test's namespace; a
-//! patch is named by its type: MERGE, STEPS (a JSON patch) or APPLY. Run them with
-//!
-//! ```sh
-//! SIM_API_KUBECONFIG=... cargo test -p sim twin -- --ignored
-//! ```
+//! patch is named by its type: MERGE, STEPS (a JSON patch) or APPLY. `hack/test/twins` runs them.
 
 use std::fmt::Write;
 use std::sync::mpsc;
