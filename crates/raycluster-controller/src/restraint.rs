@@ -16,13 +16,13 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use ray_runtime::object_key::ObjectKey;
+use tokio::time::Instant;
 
 /// How many pods are named to the user.
 const QUOTED: usize = 10;
 /// How long a deletion counts.
-const WINDOW: SignedDuration = SignedDuration::from_mins(1);
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// Ready replicas that went in the last minute at the autoscaler's request, by group.
 pub type Spent = BTreeMap<String, usize>;
@@ -127,16 +127,16 @@ impl fmt::Display for HeldBack {
 
 /// Remembers what went. A restart of the process forgets it: then one more share may go.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<BTreeMap<ObjectKey, Vec<(Timestamp, Spent)>>>);
+pub struct Ledger(Mutex<BTreeMap<ObjectKey, Vec<(Instant, Spent)>>>);
 
 impl Ledger {
     /// What counts now.
-    pub fn spent(&self, key: &ObjectKey, now: Timestamp) -> Spent {
+    pub fn spent(&self, key: &ObjectKey, now: Instant) -> Spent {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entries) = all.get_mut(key) else {
             return Spent::new();
         };
-        entries.retain(|(at, _)| now.duration_since(*at) < WINDOW);
+        entries.retain(|(at, _)| now.saturating_duration_since(*at) < WINDOW);
         let mut sum = Spent::new();
         for (group, replicas) in entries.iter().flat_map(|(_, spent)| spent) {
             *sum.entry(group.clone()).or_default() += replicas;
@@ -148,7 +148,7 @@ impl Ledger {
     }
 
     /// Notes what goes now.
-    pub fn note(&self, key: &ObjectKey, spent: Spent, now: Timestamp) {
+    pub fn note(&self, key: &ObjectKey, spent: Spent, now: Instant) {
         if !spent.is_empty() {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.entry(key.clone()).or_default().push((now, spent));
@@ -156,10 +156,10 @@ impl Ledger {
     }
 
     /// When the first of it does not count any more.
-    pub fn frees(&self, key: &ObjectKey, now: Timestamp) -> Option<Duration> {
+    pub fn frees(&self, key: &ObjectKey, now: Instant) -> Option<Duration> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, _) = all.get(key)?.first()?;
-        Some(Duration::try_from(WINDOW - now.duration_since(*at)).unwrap_or_default())
+        Some(WINDOW.saturating_sub(now.saturating_duration_since(*at)))
     }
 
     /// Forgets a cluster that is gone.
@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn a_deletion_counts_for_a_minute() {
         let key = ObjectKey::new("ns", "c");
-        let at = |second| Timestamp::from_second(second).unwrap();
+        let begin = Instant::now();
+        let at = |second| begin + Duration::from_secs(second);
         let spent = |replicas| Spent::from([("g".to_owned(), replicas)]);
         let ledger = Ledger::default();
         ledger.note(&key, spent(2), at(0));

@@ -39,7 +39,7 @@ pub fn witnesses(plan: &Plan) -> Vec<Box<dyn Witness>> {
         Box::new(endings::Endings),
         Box::new(attempts::Attempts::default()),
         Box::new(submissions::Submissions::default()),
-        Box::new(claims::Claims),
+        Box::new(claims::Claims::new(plan)),
     ]
 }
 
@@ -57,12 +57,12 @@ pub fn judge(run: &Run, calm: &Run) -> Vec<String> {
         return wrong;
     }
     wrong.extend(rest::judge(run));
-    wrong.extend(end::differences(&run.end, &calm.end));
+    wrong.extend(end::differences(&run.end, &calm.end, &run.faults));
     wrong
 }
 
 /// Whether Ray says what is not so.
-fn deceived(plan: &Plan) -> bool {
+pub(crate) fn deceived(plan: &Plan) -> bool {
     plan.faults.iter().any(|fault| {
         matches!(
             fault,

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::actors::hand::Surroundings;
 use crate::actors::{Order, Stage};
 use crate::api::garbage::Collector;
-use crate::api::{Definitions, Server};
+use crate::api::{Definitions, Key, Server};
 use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
 use crate::ray::session::Ray;
@@ -160,38 +160,48 @@ impl World {
     }
 
     /// Goes on until nothing changes any more but for safety nets and polls: until no object has changed, events aside,
-    /// for [`Settings::rest`].
+    /// for [`Settings::rest`], and then for [`Settings::still`] in which requests are counted.
     pub async fn settle(&self, within: Duration) -> Result<(), NotReached> {
         let end = Instant::now() + within;
         let mut seen = self.server().revision();
-        let mut rest = Instant::now() + self.settings().rest;
-        let mut last = "nothing has changed".to_owned();
-        let mut before = self.controllers.requests();
-        while Instant::now() < rest {
+        let time = self.settings().still;
+        loop {
+            let mut change = self.change_within(self.settings().rest, &mut seen).await;
+            let before = self.controllers.requests();
+            if change.is_none() {
+                change = self.change_within(time, &mut seen).await;
+            }
+            let Some(change) = change else {
+                let mut requests = self.controllers.requests();
+                for (controller, requests) in &mut requests {
+                    *requests = requests.since(before.get(controller).copied().unwrap_or_default());
+                }
+                *self.at_rest.lock().unwrap_or_else(PoisonError::into_inner) = AtRest { time, requests };
+                return Ok(());
+            };
             if Instant::now() >= end {
                 return Err(NotReached {
                     what: "the world is at rest".to_owned(),
                     within,
-                    reason: format!("last, {last}"),
+                    reason: format!("last, {change} has changed"),
                 });
             }
-            let _ = tokio::time::timeout_at(rest.min(end), self.server().changed(seen)).await;
-            for change in self.server().changes_since(seen) {
-                seen = change.revision;
+        }
+    }
+
+    /// The next object to change within that time, events aside.
+    async fn change_within(&self, time: Duration, seen: &mut u64) -> Option<Key> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            let _ = tokio::time::timeout_at(end, self.server().changed(*seen)).await;
+            for change in self.server().changes_since(*seen) {
+                *seen = change.revision;
                 if !HEARSAY.contains(&&*change.key.kind) {
-                    rest = Instant::now() + self.settings().rest;
-                    before = self.controllers.requests();
-                    last = format!("{} has changed", change.key);
+                    return Some(change.key.clone());
                 }
             }
         }
-        let mut requests = self.controllers.requests();
-        for (controller, requests) in &mut requests {
-            *requests = requests.since(before.get(controller).copied().unwrap_or_default());
-        }
-        let time = self.settings().rest;
-        *self.at_rest.lock().unwrap_or_else(PoisonError::into_inner) = AtRest { time, requests };
-        Ok(())
+        None
     }
 
     /// What came of it.

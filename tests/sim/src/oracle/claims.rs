@@ -4,12 +4,25 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::actors::json::{deleting, is, label, text};
+use crate::actors::json::{deleting, is, label, text, uid};
 use crate::api::Change;
+use crate::faults::plan::Plan;
 use crate::world::witness::{Sight, Witness};
 
 /// Compares the statuses at the end with the pods and with Ray.
-pub struct Claims;
+pub struct Claims {
+    deceived: bool,
+}
+
+impl Claims {
+    /// For a run in which this goes wrong: what a head says that lies is believed.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            deceived: super::deceived(plan),
+        }
+    }
+}
 
 impl Witness for Claims {
     fn saw(&mut self, _change: &Change, _sight: Sight<'_>) -> Option<String> {
@@ -20,24 +33,37 @@ impl Witness for Claims {
         let pods = sight.server.list("Pod", None);
         let clusters = sight.server.list("RayCluster", None);
         let mut wrong: Vec<_> = clusters.iter().flat_map(|cluster| of_cluster(cluster, &pods)).collect();
-        for job in sight.server.list("RayJob", None) {
-            let status = &job["status"];
-            if text(&status["jobDeploymentStatus"]) != "Running" {
-                continue;
-            }
-            let name = text(&status["rayClusterName"]);
-            if !clusters
-                .iter()
-                .any(|cluster| text(&cluster["metadata"]["name"]) == name)
-            {
-                wrong.push(format!(
-                    "{} is Running on {name:?}, which does not exist",
-                    job["metadata"]["name"]
-                ));
-            }
+        for job in sight.server.list("RayJob", None).iter().filter(|_| !self.deceived) {
+            wrong.extend(of_job(job, &clusters, &pods, sight));
         }
         wrong
     }
+}
+
+/// A RayJob that runs does so on a RayCluster, and what its status says of Ray's job is what a head of it knows.
+fn of_job(job: &Value, clusters: &[Arc<Value>], pods: &[Arc<Value>], sight: Sight<'_>) -> Option<String> {
+    let status = &job["status"];
+    if text(&status["jobDeploymentStatus"]) != "Running" {
+        return None;
+    }
+    let (job, cluster, claimed) = (
+        &job["metadata"]["name"],
+        text(&status["rayClusterName"]),
+        text(&status["jobStatus"]),
+    );
+    if !clusters.iter().any(|other| text(&other["metadata"]["name"]) == cluster) {
+        return Some(format!("{job} is Running on {cluster:?}, which does not exist"));
+    }
+    let heads = pods.iter().filter(|pod| {
+        label(pod, "ray.io/cluster") == cluster && label(pod, "ray.io/node-type") == "head" && !deleting(pod)
+    });
+    let known = heads.filter_map(|head| {
+        let session = sight.ray.session(uid(head))?;
+        sight.ray.record(&session, text(&status["jobId"]))
+    });
+    let known: Vec<_> = known.map(|record| record.status.as_str().to_owned()).collect();
+    (!claimed.is_empty() && !known.iter().any(|known| known == claimed))
+        .then(|| format!("{job} says that its job is {claimed}, and to Ray it is {known:?}"))
 }
 
 fn of_cluster(cluster: &Value, pods: &[Arc<Value>]) -> Vec<String> {

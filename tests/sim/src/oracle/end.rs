@@ -3,13 +3,16 @@
 //! What differs between two good runs is left out: random ends of names, ids, versions, times, addresses, nodes, counts
 //! of restarts, and which of the replicas are left after others went. What is left must be equal, object by object.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::LazyLock;
 
 use ray_api::names::{SUFFIX_ALPHABET, SUFFIX_LENGTH};
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use crate::actors::json::label;
+use crate::faults::plan::{Fault, Plan};
 use crate::world::end_state::EndState;
 
 /// Fields that say nothing about whether the end is the same.
@@ -48,42 +51,108 @@ static UID: LazyLock<Regex> = LazyLock::new(|| {
 /// Kinds that are the business of Kubernetes alone.
 const FOREIGN: [&str; 3] = ["EndpointSlice", "Node", "Namespace"];
 
-/// The objects that only one of them has.
+/// What differs, object by object; `faults` is what went wrong.
 #[must_use]
-pub fn differences(end: &EndState, calm: &EndState) -> Vec<String> {
-    let (end, calm) = (normal(end), normal(calm));
+pub fn differences(end: &EndState, calm: &EndState, faults: &Plan) -> Vec<String> {
+    let (mut more, mut fewer) = (normal(end, faults), normal(calm, faults));
+    fewer.retain(|object| match more.iter().position(|other| other == object) {
+        Some(place) => {
+            more.swap_remove(place);
+            false
+        }
+        None => true,
+    });
     let mut found = Vec::new();
-    for (object, count) in &end {
-        let wanted = calm.get(object).copied().unwrap_or_default();
-        if *count > wanted {
-            found.push(format!(
-                "{} more at the end than after a calm run: {object}",
-                count - wanted
-            ));
+    for object in more {
+        let alike = |other: &Object| other.kind == object.kind && other.value["metadata"]["name"] == *object.name();
+        match fewer.iter().position(alike) {
+            Some(place) => {
+                let calm = fewer.swap_remove(place).value;
+                let mut fields = Vec::new();
+                compare("", &object.value, &calm, &mut fields);
+                let (kind, name) = (&object.kind, object.name());
+                found.push(format!("{kind} {name} ends otherwise: {}", fields.join("; ")));
+            }
+            None => found.push(format!("one more than after a calm run: {object}")),
         }
     }
-    for (object, count) in &calm {
-        let is = end.get(object).copied().unwrap_or_default();
-        if *count > is {
-            found.push(format!(
-                "{} fewer at the end than after a calm run: {object}",
-                count - is
-            ));
-        }
-    }
+    found.extend(
+        fewer
+            .iter()
+            .map(|object| format!("one fewer than after a calm run: {object}")),
+    );
     found
 }
 
-/// How many objects there are of each normal form.
-fn normal(end: &EndState) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for (key, object) in &end.objects {
-        if !FOREIGN.contains(&&*key.kind) {
-            let object = format!("{} {}", key.kind, normal_value(object));
-            *counts.entry(object).or_default() += 1;
-        }
+/// An object in its normal form.
+#[derive(PartialEq)]
+struct Object {
+    kind: String,
+    value: Value,
+}
+
+impl Object {
+    fn name(&self) -> &Value {
+        &self.value["metadata"]["name"]
     }
-    counts
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.value)
+    }
+}
+
+/// The objects that are compared, in their normal form.
+fn normal(end: &EndState, faults: &Plan) -> Vec<Object> {
+    let compared = end
+        .objects
+        .iter()
+        .filter(|(key, object)| !FOREIGN.contains(&&*key.kind) && !depends_on_luck(&key.kind, object, faults));
+    let normal = compared.map(|(key, object)| Object {
+        kind: key.kind.to_string(),
+        value: normal_value(object),
+    });
+    normal.collect()
+}
+
+/// Whether it is no matter how the object ends, or whether it is there.
+fn depends_on_luck(kind: &str, object: &Value, faults: &Plan) -> bool {
+    let of_job = label(object, "ray.io/originated-from-crd") == "RayJob";
+    match kind {
+        // A RayJob that has ended needs its Service no more, and is not held up when it comes late.
+        "Service" => of_job,
+        // The submitter has the same dashboard, and may need another attempt.
+        "Job" | "Pod" => {
+            let submitter = of_job && label(object, "ray.io/node-type").is_empty();
+            submitter
+                && faults
+                    .faults
+                    .iter()
+                    .any(|fault| matches!(fault, Fault::Dashboard { .. }))
+        }
+        _ => false,
+    }
+}
+
+/// Adds every field in which `is` is not as after the calm run.
+fn compare(path: &str, is: &Value, calm: &Value, found: &mut Vec<String>) {
+    match (is, calm) {
+        (Value::Object(is), Value::Object(calm)) => {
+            let names: BTreeSet<_> = is.keys().chain(calm.keys()).collect();
+            for name in names {
+                let of = |object: &Map<String, Value>| object.get(name).cloned().unwrap_or_default();
+                compare(&format!("{path}.{name}"), &of(is), &of(calm), found);
+            }
+        }
+        (Value::Array(is), Value::Array(calm)) if is.len() == calm.len() => {
+            for (index, (is, calm)) in is.iter().zip(calm).enumerate() {
+                compare(&format!("{path}[{index}]"), is, calm, found);
+            }
+        }
+        _ if is != calm => found.push(format!("{path} is {is}, after a calm run {calm}")),
+        _ => {}
+    }
 }
 
 fn normal_value(value: &Value) -> Value {

@@ -1,4 +1,4 @@
-//! Workers: never more than wanted, and none deleted that is wanted and well.
+//! Pods: never more workers than wanted, and no head or worker deleted that is wanted and well.
 //!
 //! Wanted is what the spec says at the time: the replicas of a group within its bounds, times its hosts. A controller may
 //! act on a spec that changed a moment ago, so each change of a RayCluster gives it some time; and two replicas that act
@@ -53,6 +53,13 @@ impl Witness for Workers {
                 self.too_many(&cluster, label(pod, "ray.io/group"), sight)
                     .or_else(|| self.killed(&cluster, change, sight))
             }
+            "Pod" if label(change.object(), "ray.io/node-type") == "head" => {
+                let cluster = label(change.object(), "ray.io/cluster");
+                let cluster = Key::new("RayCluster", &*change.key.namespace, cluster);
+                let object = self.killed_in(&cluster, change, sight)?;
+                (object["spec"]["suspend"] != true)
+                    .then(|| format!("{} is a head that was ready, and is deleted", change.key))
+            }
             _ => None,
         }
     }
@@ -97,15 +104,21 @@ impl Workers {
         ))
     }
 
-    /// A controller has deleted a worker that runs, is ready, and is one of no more than are wanted.
-    fn killed(&self, cluster: &Key, change: &Change, sight: Sight<'_>) -> Option<String> {
+    /// The RayCluster that stays as it is while a controller deletes a pod of it that runs and is ready.
+    fn killed_in(&self, cluster: &Key, change: &Change, sight: Sight<'_>) -> Option<Arc<Value>> {
         let before = change.before()?;
         let begins = !deleting(before) && (change.type_ == ChangeType::Deleted || deleting(change.object()));
         let well = text(&before["status"]["phase"]) == "Running" && is(before, "Ready");
         if !begins || !well || self.just_changed(cluster, sight) || !by_a_controller(change, sight) {
             return None;
         }
-        let object = sight.server.get(cluster).filter(|object| !deleting(object))?;
+        sight.server.get(cluster).filter(|object| !deleting(object))
+    }
+
+    /// A controller has deleted a worker that runs, is ready, and is one of no more than are wanted.
+    fn killed(&self, cluster: &Key, change: &Change, sight: Sight<'_>) -> Option<String> {
+        let object = self.killed_in(cluster, change, sight)?;
+        let before = change.before()?;
         let group = label(before, "ray.io/group");
         let named = items(&object["spec"]["workerGroupSpecs"])
             .flat_map(|spec| items(&spec["scaleStrategy"]["workersToDelete"]))

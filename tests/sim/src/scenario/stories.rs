@@ -1,6 +1,7 @@
 //! The stories.
 
 mod clusters;
+mod features;
 mod jobs;
 mod troubles;
 
@@ -9,7 +10,7 @@ use super::Scenario;
 /// Every scenario.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [clusters::ALL, jobs::ALL, troubles::ALL].concat()
+    [clusters::ALL, features::ALL, jobs::ALL, troubles::ALL].concat()
 }
 
 /// The scenario of that name.

@@ -161,7 +161,7 @@ fn timed(calm: &Run, at: Duration) -> Vec<(Class, Fault)> {
                 },
             ));
         }
-        for seconds in [-3600, -30, 30] {
+        for seconds in [-900, -30, 30] {
             faults.push((
                 Class::Clock,
                 Fault::ClockJump {

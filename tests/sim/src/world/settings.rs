@@ -150,8 +150,10 @@ pub struct Settings {
     pub gates: FeatureGates,
     /// What goes wrong.
     pub faults: Plan,
-    /// How long nothing must change for the world to be at rest. Longer than the controllers' safety nets.
+    /// How long nothing must change for the world to be at rest: the last answers and events come within this time.
     pub rest: Duration,
+    /// How long it is watched then. Longer than the controllers' safety nets.
+    pub still: Duration,
 }
 
 impl Default for Settings {
@@ -167,7 +169,8 @@ impl Default for Settings {
             switches: Switches::default(),
             gates: FeatureGates::default(),
             faults: Plan::calm(),
-            rest: Duration::from_secs(400),
+            rest: Duration::from_secs(120),
+            still: Duration::from_secs(400),
         }
     }
 }
