@@ -105,7 +105,7 @@ impl RayClusterController {
             }
             // Ours, and the watch has not shown it; or somebody else's, which may go.
             Ok(None) => Ok(Pass::waiting(Some(deletion::left(object, now).min(AGAIN)))),
-            Err(error) if namespace_ends(&error) => {
+            Err(error) if error.namespace_ends() => {
                 self.release(object, &Release::Skipped("the namespace is being deleted"))
                     .await
             }
@@ -174,19 +174,3 @@ impl RayClusterController {
 
 /// When a Job of that name that is not seen is looked for again.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// Whether nothing can be created any more because the whole namespace goes.
-fn namespace_ends(error: &Error) -> bool {
-    let Error::CreateCleanupJob {
-        source: kube::Error::Api(status),
-        ..
-    } = error
-    else {
-        return false;
-    };
-    let causes = status.details.as_ref().map(|details| details.causes.as_slice());
-    causes
-        .unwrap_or_default()
-        .iter()
-        .any(|cause| cause.reason == "NamespaceTerminating")
-}

@@ -186,6 +186,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nothing can be created any more because the whole namespace goes, which nothing stops.
+    pub fn namespace_ends(&self) -> bool {
+        let Some(kube::Error::Api(status)) = self.source_error() else {
+            return false;
+        };
+        let causes = status.details.as_ref().map(|details| details.causes.as_slice());
+        causes
+            .unwrap_or_default()
+            .iter()
+            .any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
     fn source_error(&self) -> Option<&kube::Error> {
         match self {
             Self::CreateService { source, .. }
@@ -248,5 +260,33 @@ impl Failure for Error {
 
     fn conflict(&self) -> bool {
         matches!(self.source_error(), Some(kube::Error::Api(status)) if status.is_conflict())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::ends(json!([{"reason": "NamespaceTerminating", "message": "namespace a is being terminated", "field": "metadata.namespace"}]), true)]
+    #[case::refused(json!([{"reason": "FieldValueInvalid", "message": "no", "field": "spec"}]), false)]
+    #[case::silent(json!([]), false)]
+    fn a_namespace_that_goes_is_told_from_other_refusals(#[case] causes: serde_json::Value, #[case] ends: bool) {
+        let status: Status = serde_json::from_value(json!({
+            "status": "Failure", "reason": "Forbidden", "code": 403,
+            "message": "pods \"p\" is forbidden: unable to create new content in namespace a because it is being terminated",
+            "details": {"name": "p", "kind": "pods", "causes": causes},
+        }))
+        .unwrap();
+        let error = Error::CreatePod {
+            name: "p".to_owned(),
+            source: kube::Error::Api(Box::new(status)),
+        };
+        assert_eq!(error.namespace_ends(), ends);
+        assert!(!Error::ServiceAccountNotFound { name: "a".to_owned() }.namespace_ends());
     }
 }

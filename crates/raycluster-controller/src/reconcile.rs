@@ -139,6 +139,8 @@ impl RayClusterController {
             .or_else(|| applied.pod_failures.into_iter().next().map(|failure| failure.error))
             .or_else(|| exposed.err());
         match (failed, blocked) {
+            // The cluster goes as well, which its watch tells.
+            (Some(error), _) if error.namespace_ends() => Ok(Pass::waiting(self.requeue())),
             (Some(error), _) => Err(error),
             (None, Some(Blocked::HeadNotRestarted)) => Ok(Pass::waiting(self.requeue())),
             (None, Some(blocked)) => Err(Error::Blocked(blocked)),
