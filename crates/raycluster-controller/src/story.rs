@@ -181,11 +181,9 @@ impl<'a> Story<'a> {
 
     /// The head pod exists now, and the Services that were created before it: one event for all of them.
     pub fn created_head(&self, name: &str, services: &[String]) {
-        let mut note = format!("Created head Pod {}", self.path(name));
-        for service in services {
-            note += &format!(" and service {}", self.path(service));
-        }
-        self.tell("CreatedHeadPod", CREATE, note);
+        let mut made = vec![format!("Created head Pod {}", self.path(name))];
+        made.extend(services.iter().map(|service| format!("service {}", self.path(service))));
+        self.tell("CreatedHeadPod", CREATE, made.join(" and "));
     }
 
     /// The head pod was refused.
