@@ -67,12 +67,13 @@ const WHILE: Duration = Duration::from_secs(60);
 /// Times at which timed faults strike, in parts of the story's time: its beginning is the busiest.
 const PARTS: [u32; 6] = [100, 40, 20, 8, 4, 2];
 
-const WRITES: [(Class, Outcome); 11] = [
+const WRITES: [(Class, Outcome); 12] = [
     (Class::Crash, Outcome::CrashBefore),
     (Class::Crash, Outcome::CrashAfter),
     (Class::Answer, Outcome::Lose),
     (Class::Answer, Outcome::HangAfter),
     (Class::Answer, Outcome::DelayAfter(MOMENT)),
+    (Class::Answer, Outcome::Overtake),
     (Class::Request, Outcome::Reset),
     (Class::Request, Outcome::Hang),
     (Class::Request, Outcome::Delay(MOMENT)),
