@@ -4,6 +4,7 @@ pub mod actors;
 pub mod api;
 pub mod clock;
 pub mod faults;
+pub mod growth;
 pub mod oracle;
 pub mod ray;
 pub mod scenario;

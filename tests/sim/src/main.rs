@@ -10,9 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use sim::api::Definitions;
 use sim::faults::bug::{self, Bug};
 use sim::faults::plan::{Fault, Plan};
-use sim::oracle;
 use sim::scenario::{Conditions, Scenario, stories};
 use sim::sweep::{self, SEED, Sweep};
+use sim::{growth, oracle};
 
 /// Runs the controllers in a simulated world.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ enum What {
     Run(One),
     /// Runs scenarios under all single faults and seeded mixtures, and prints a table.
     Sweep(Many),
+    /// Counts what RayClusters cost the API server; fails when it is more than it may be.
+    Growth(Growth),
     /// Runs a scenario calmly with many seeds, and prints how long that takes.
     Time(Times),
 }
@@ -73,6 +75,13 @@ struct Many {
 }
 
 #[derive(Args)]
+struct Growth {
+    /// How many at once; may be given more than once.
+    #[arg(long, default_values_t = [10, 100, 1000])]
+    clusters: Vec<u64>,
+}
+
+#[derive(Args)]
 struct Times {
     /// Its name.
     #[arg(long, default_value = "job-succeeds")]
@@ -97,6 +106,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         What::Run(one) => run(&definitions, one),
         What::Sweep(many) => sweep_all(&definitions, &many),
+        What::Growth(growth) => grow(&definitions, &growth),
         What::Time(times) => time(&definitions, &times),
     }
 }
@@ -163,6 +173,19 @@ fn sweep_all(definitions: &Arc<Definitions>, many: &Many) -> anyhow::Result<Exit
     })?;
     print!("{findings}");
     Ok(ExitCode::from(u8::from(findings.violations().next().is_some())))
+}
+
+fn grow(definitions: &Arc<Definitions>, growth: &Growth) -> anyhow::Result<ExitCode> {
+    let mut excess = Vec::new();
+    for clusters in &growth.clusters {
+        let cost = growth::of(definitions, *clusters)?;
+        println!("{cost}");
+        excess.extend(cost.excess());
+    }
+    for what in &excess {
+        println!("{what}");
+    }
+    Ok(ExitCode::from(u8::from(!excess.is_empty())))
 }
 
 fn time(definitions: &Arc<Definitions>, times: &Times) -> anyhow::Result<ExitCode> {

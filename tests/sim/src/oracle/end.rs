@@ -43,10 +43,11 @@ const ARBITRARY: [&str; 25] = [
     "uid",
     "uncountedTerminatedPods",
 ];
-/// A UID, wherever it stands.
-static UID: LazyLock<Regex> = LazyLock::new(|| {
-    let groups = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-    Regex::new(groups).expect("the pattern is a constant")
+/// A UID or a time, wherever it stands.
+static UID_OR_TIME: LazyLock<Regex> = LazyLock::new(|| {
+    let uid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+    let time = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d";
+    Regex::new(&format!("{uid}|{time}")).expect("the pattern is a constant")
 });
 /// Kinds that are the business of Kubernetes alone.
 const FOREIGN: [&str; 3] = ["EndpointSlice", "Node", "Namespace"];
@@ -175,9 +176,9 @@ fn is_time(text: &str) -> bool {
     text.parse::<jiff::Timestamp>().is_ok()
 }
 
-/// The text with `?` in place of every UID and every random end of a name.
+/// The text with `?` in place of every UID, time and random end of a name.
 fn normal_text(text: &str) -> String {
-    let text = &UID.replace_all(text, "?");
+    let text = &UID_OR_TIME.replace_all(text, "?");
     let mut parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     let mut normal = String::with_capacity(text.len());
     normal.push_str(parts.next().unwrap_or_default());
@@ -210,6 +211,7 @@ mod tests {
             "rayjob-?-small-group-worker-?"
         );
         assert_eq!(normal_text("bcdfg small-group"), "bcdfg small-group");
+        assert_eq!(normal_text("since 2026-01-01 00:00:39; 300s"), "since ?; 300s");
         assert_eq!(normal_text("of 988b0405-4222-4240-b45e-7c02474035f4."), "of ?.");
     }
 }
