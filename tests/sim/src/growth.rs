@@ -77,7 +77,7 @@ pub fn of(definitions: &Arc<Definitions>, clusters: u64) -> anyhow::Result<Cost>
         let events = run.journal.writes().iter().filter_map(|write| write.change());
         let events = events.filter(|change| &*change.key.kind == "Event").count();
         let idle = run.at_rest.requests.get(RAY_CLUSTER.name).copied().unwrap_or_default();
-        Ok(Cost {
+        anyhow::Ok(Cost {
             clusters,
             writes: spent.writes,
             reads: spent.reads,

@@ -469,4 +469,6 @@ fn the_longer_a_cluster_takes_the_longer_steps_wait() {
         may_wait(Some(&written), &later, &[], now).as_secs()
     };
     assert_eq!([0, 4, 10, 3600].map(wait), [1, 2, 5, 8]);
+    let clock_set_back = stored.last_update_time.clone().unwrap().0 - jiff::SignedDuration::from_secs(60);
+    assert_eq!(may_wait(Some(&stored), &later, &[], clock_set_back).as_secs(), 0);
 }

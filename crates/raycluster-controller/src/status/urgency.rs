@@ -42,8 +42,8 @@ pub fn may_wait(
         }
     };
     // A time ahead of this machine's clock is no reason to wait for it.
-    last.map_or(SignedDuration::ZERO, |last| pause - now.duration_since(last))
-        .min(pause)
+    let wait = last.map_or(SignedDuration::ZERO, |last| pause - now.duration_since(last));
+    if wait > pause { SignedDuration::ZERO } else { wait }
 }
 
 /// Whether somebody may wait for the change, or must know of it: another state, another generation of the spec, a

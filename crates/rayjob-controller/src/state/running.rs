@@ -250,7 +250,7 @@ fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Option<Step> {
         if !asked_since(pass, grace(end)) {
             return Some(Step::wait(Cause::AsksRay).asking(grace(end)));
         }
-        let message = format!("{failure} Ray does not answer either: {error}");
+        let message = format!("{failure}. Ray does not answer either: {error}");
         let failed = Conclusion::failed(JobFailedReason::SubmissionFailed, message);
         return Some(fail(pass, next, failed, Cause::RaySilent));
     }

@@ -162,7 +162,7 @@ fn timed(calm: &Run, at: Duration) -> Vec<(Class, Fault)> {
                 },
             ));
         }
-        for seconds in [-900, -30, 30] {
+        for seconds in [-300, -30, 30] {
             faults.push((
                 Class::Clock,
                 Fault::ClockJump {

@@ -346,7 +346,7 @@ fn a_failed_submitter_and_a_silent_ray_end_the_job_soon() {
         over.starts_with("Failed [RUNNING] SubmissionFailed: Job submission has failed."),
         "{over}"
     );
-    assert!(over.ends_with("Ray does not answer either: timed out"), "{over}");
+    assert!(over.ends_with(". Ray does not answer either: timed out"), "{over}");
 }
 
 #[test]
