@@ -417,28 +417,12 @@ impl Applier {
 
     /// The pods of a new replica.
     fn workers(&self, target: &Target<'_>, create: &ReplicaCreate) -> Vec<NewPod> {
-        let Some(group) = target.cluster.groups.get(create.group) else {
-            return Vec::new();
-        };
-        let name = create
-            .hosts
-            .map(|_| format!("{}-{}", group.spec.group_name, self.random.suffix()));
-        let hosts: Vec<_> = create
-            .hosts
-            .map_or_else(|| vec![None], |hosts| (0..hosts).map(Some).collect());
-        hosts
-            .into_iter()
-            .map(|host_index| {
-                let replica = ReplicaIdentity {
-                    index: create.index,
-                    name: name.clone(),
-                    host_index,
-                };
-                let suffix = self.random.suffix();
-                NewPod {
-                    pod: build::worker_pod(&target.context, target.cluster, group, &replica, &suffix),
-                    group: Some(group.spec.group_name.clone()),
-                }
+        let pods = replica_pods(&target.context, target.cluster, create, &self.random);
+        let group = target.cluster.groups.get(create.group);
+        pods.into_iter()
+            .map(|pod| NewPod {
+                pod,
+                group: group.map(|group| group.spec.group_name.clone()),
             })
             .collect()
     }
@@ -460,6 +444,35 @@ where
         .create(&PostParams::default(), body)
         .map_err(kube::Error::BuildRequest)?;
     client.request(request).await
+}
+
+/// The pods of a new replica.
+pub fn replica_pods(
+    context: &Context<'_>,
+    cluster: &ValidCluster<'_>,
+    create: &ReplicaCreate,
+    random: &Random,
+) -> Vec<Pod> {
+    let Some(group) = cluster.groups.get(create.group) else {
+        return Vec::new();
+    };
+    let name = create
+        .hosts
+        .map(|_| format!("{}-{}", group.spec.group_name, random.suffix()));
+    let hosts: Vec<_> = create
+        .hosts
+        .map_or_else(|| vec![None], |hosts| (0..hosts).map(Some).collect());
+    hosts
+        .into_iter()
+        .map(|host_index| {
+            let replica = ReplicaIdentity {
+                index: create.index,
+                name: name.clone(),
+                host_index,
+            };
+            build::worker_pod(context, cluster, group, &replica, &random.suffix())
+        })
+        .collect()
 }
 
 /// The head pod. Its name depends on the cluster alone, so that no stale view and no second replica can make two.

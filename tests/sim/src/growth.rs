@@ -20,8 +20,9 @@ use crate::world::settings::{Machine, Settings};
 const WORKERS: i64 = 3;
 /// Clusters on one machine: two cores for each.
 const ON_A_MACHINE: u64 = 16;
-/// Most calls that a cluster of four pods may cost besides events.
-pub const MOST_CALLS: f64 = 8.0;
+/// Most calls that a cluster of four pods may cost besides events: five creates, the first status, that the head is ready,
+/// that all is, and two steps on the way, since pods here take half a minute.
+pub const MOST_CALLS: f64 = 10.0;
 /// Most events that it may cost.
 pub const MOST_EVENTS: f64 = 2.0;
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod random_specs;
 mod restraint;
 
 /// A cluster whose pods are made by hand.

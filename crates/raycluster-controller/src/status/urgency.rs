@@ -1,8 +1,7 @@
 //! When a status is written: at once, or together with what is to come.
 //!
 //! While pods start each of them changes the status several times, and a status costs the API server more than a pod
-//! does. So steps on the way wait for a second, and longer the longer the cluster takes to come up; what somebody may
-//! wait for, or must know, is written at once.
+//! does. So steps on the way wait for a while; what somebody may wait for, or must know, is written at once.
 
 use std::sync::Arc;
 
@@ -14,10 +13,10 @@ use ray_runtime::pod::RayPod;
 
 use crate::plan::condition;
 
-/// The shortest time between two steps.
-const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
-/// The longest.
-const LONGEST: SignedDuration = SignedDuration::from_secs(8);
+/// Between two steps of a cluster that has been ready once, and before the head's readiness is told.
+const STEP: SignedDuration = SignedDuration::from_secs(1);
+/// Between two steps of a cluster that comes up: nobody acts on its counts.
+const STARTING_STEP: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long the write of `new` may wait from now on; zero or less when it may not. `pods` are those that exist.
 #[must_use]
@@ -30,15 +29,14 @@ pub fn may_wait(
     if urgent(stored, new) {
         return SignedDuration::ZERO;
     }
+    let head_ready = holds(Some(new), HEAD_POD_READY);
     let (last, pause) = match stored {
         // Nothing is to be told before there are pods, and a little later there is more.
-        None => (pods.iter().filter_map(|pod| pod.created).max(), SHORTEST),
+        None => (pods.iter().filter_map(|pod| pod.created).max(), STEP),
         Some(stored) => {
+            let starting = !holds(Some(stored), PROVISIONED) && holds(Some(stored), HEAD_POD_READY) == head_ready;
             let last = stored.last_update_time.as_ref().map(|time| time.0);
-            let starting = condition(Some(stored), PROVISIONED).filter(|condition| condition.status != "True");
-            let starting = starting.map(|condition| now.duration_since(condition.last_transition_time.0));
-            let pause = starting.map_or(SHORTEST, |starting| (starting / 2).clamp(SHORTEST, LONGEST));
-            (last, pause)
+            (last, if starting { STARTING_STEP } else { STEP })
         }
     };
     // A time ahead of this machine's clock is no reason to wait for it.
@@ -49,15 +47,16 @@ pub fn may_wait(
 /// Whether somebody may wait for the change, or must know of it: another state, another generation of the spec, a
 /// condition that became or is no more true. That the head is ready is no more than a step on the way.
 fn urgent(stored: Option<&RayClusterStatus>, new: &RayClusterStatus) -> bool {
-    let head_ready = |status: Option<&RayClusterStatus>| {
-        condition(status, HEAD_POD_READY).is_some_and(|condition| condition.status == "True")
-    };
     let state = stored.and_then(|stored| stored.state.as_ref());
     let generation = stored.and_then(|stored| stored.observed_generation);
     state != new.state.as_ref()
         || generation.is_some() && generation != new.observed_generation
-        || head_ready(stored) && !head_ready(Some(new))
+        || holds(stored, HEAD_POD_READY) && !holds(Some(new), HEAD_POD_READY)
         || !holding(stored).eq(holding(Some(new)))
+}
+
+fn holds(status: Option<&RayClusterStatus>, type_: &str) -> bool {
+    condition(status, type_).is_some_and(|condition| condition.status == "True")
 }
 
 /// Type and reason of the conditions that hold.
