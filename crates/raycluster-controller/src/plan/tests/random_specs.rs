@@ -121,13 +121,18 @@ impl<'a> Model<'a> {
                     labels::ORIGINATED_FROM_CR_NAME,
                 ),
             };
-            cache.wrote(WatchedService::labelled(stored::<Service, SlimService>(&service), label));
+            cache.wrote(WatchedService::labelled(
+                stored::<Service, SlimService>(&service),
+                label,
+            ));
         }
         let identity = HeadIdentity {
             suffix: "head1",
             spec_hash: &self.spec_hash,
         };
-        let head = plan.create_head.then(|| build::head_pod(&context, self.cluster, &identity));
+        let head = plan
+            .create_head
+            .then(|| build::head_pod(&context, self.cluster, &identity));
         let creates = plan.creates.iter();
         let workers = creates.flat_map(|create| replica_pods(&context, self.cluster, create, &self.random));
         for pod in head.into_iter().chain(workers) {

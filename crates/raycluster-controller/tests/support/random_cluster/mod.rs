@@ -13,7 +13,11 @@ mod whole;
 pub fn random_cluster() -> impl Strategy<Value = Value> {
     let groups = prop::collection::vec((node::group(), node::additions()), 0..3);
     (whole::name(), whole::additions(), node::additions(), groups).prop_map(|(name, whole, head, groups)| {
-        let Whole { object, head: for_head, workers: for_workers } = Whole::from(whole);
+        let Whole {
+            object,
+            head: for_head,
+            workers: for_workers,
+        } = Whole::from(whole);
         let head = node::complete(json!({}), [head, for_head]);
         let groups = groups.into_iter().enumerate().map(|(index, (mut group, additions))| {
             let name = format!("{}{index}", group["groupName"].as_str().unwrap_or_default());
@@ -61,7 +65,9 @@ fn one_of_each(tables: Vec<Vec<Value>>) -> impl Strategy<Value = Value> {
     let choices: Vec<_> = tables.into_iter().map(maybe).collect();
     choices.prop_map(|choices| {
         let mut all = json!({});
-        choices.into_iter().for_each(|choice| merge(&mut all, choice));
+        for choice in choices {
+            merge(&mut all, choice);
+        }
         all
     })
 }

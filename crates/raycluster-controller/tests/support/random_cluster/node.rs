@@ -10,14 +10,20 @@ use super::{merge, one_of_each};
 pub fn group() -> impl Strategy<Value = Value> {
     let named = prop::sample::select(vec![json!({}), json!({ "workersToDelete": ["gone"] })]);
     let hosts = prop::sample::select(vec![1, 2, 3, 0]);
-    ("[A-Za-z]([-A-Za-z0-9]{0,30}[A-Za-z0-9])?", 0..4, 0..3, 0..4, hosts, named).prop_map(
-        |(name, replicas, least, more, hosts, named)| {
+    (
+        "[A-Za-z]([-A-Za-z0-9]{0,30}[A-Za-z0-9])?",
+        0..4,
+        0..3,
+        0..4,
+        hosts,
+        named,
+    )
+        .prop_map(|(name, replicas, least, more, hosts, named)| {
             json!({
                 "groupName": name, "replicas": replicas, "minReplicas": least, "maxReplicas": least + more,
                 "numOfHosts": hosts, "scaleStrategy": named,
             })
-        },
-    )
+        })
 }
 
 /// The group with its template.
@@ -26,12 +32,17 @@ pub fn complete<const N: usize>(mut group: Value, additions: [Value; N]) -> Valu
         "ray": { "name": "ray", "image": "rayproject/ray:2.55.0" },
         "pod": { "containers": [] },
     });
-    additions.into_iter().for_each(|addition| merge(&mut all, addition));
+    for addition in additions {
+        merge(&mut all, addition);
+    }
     let mut pod = all["pod"].take();
     if let Some(containers) = pod["containers"].as_array_mut() {
         containers.insert(0, all["ray"].take());
     }
-    merge(&mut group, json!({ "template": { "metadata": all["metadata"].take(), "spec": pod } }));
+    merge(
+        &mut group,
+        json!({ "template": { "metadata": all["metadata"].take(), "spec": pod } }),
+    );
     merge(&mut group, all["group"].take());
     group
 }
@@ -57,25 +68,29 @@ pub fn additions() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn ray(container: Value) -> Value {
+fn ray(container: &Value) -> Value {
     json!({ "ray": container })
 }
 
-fn pod(pod: Value) -> Value {
+fn pod(pod: &Value) -> Value {
     json!({ "pod": pod })
 }
 
 /// Of the Ray container.
 fn resources() -> Vec<Value> {
-    let both = |limits: Value, requests: Value| ray(json!({ "resources": { "limits": limits, "requests": requests } }));
-    let limits = |limits: Value| ray(json!({ "resources": { "limits": limits } }));
+    let both =
+        |limits: Value, requests: Value| ray(&json!({ "resources": { "limits": limits, "requests": requests } }));
+    let limits = |limits: Value| ray(&json!({ "resources": { "limits": limits } }));
     vec![
         limits(json!({ "cpu": "1", "memory": "2Gi" })),
         limits(json!({ "cpu": "1500m", "memory": "1.5Gi", "ephemeral-storage": "1e9" })),
         limits(json!({ "nvidia.com/gpu": "2" })),
         limits(json!({ "google.com/tpu": "4", "aws.amazon.com/neuroncore": "2", "cpu": 2 })),
-        both(json!({ "memory": "128974848" }), json!({ "cpu": "100m", "memory": "1M" })),
-        ray(json!({ "resources": { "requests": { "cpu": "0.3", "memory": "123456789m" } } })),
+        both(
+            json!({ "memory": "128974848" }),
+            json!({ "cpu": "100m", "memory": "1M" }),
+        ),
+        ray(&json!({ "resources": { "requests": { "cpu": "0.3", "memory": "123456789m" } } })),
     ]
 }
 
@@ -97,7 +112,9 @@ fn flags() -> Vec<Value> {
     let flags = |flags: Value| json!({ "group": { "rayStartParams": flags } });
     vec![
         flags(json!({ "block": "false", "object-store-memory": "100000000" })),
-        flags(json!({ "dashboard-host": "127.0.0.1", "dashboard-agent-listen-port": "52400", "dashboard-port": "8299" })),
+        flags(
+            json!({ "dashboard-host": "127.0.0.1", "dashboard-agent-listen-port": "52400", "dashboard-port": "8299" }),
+        ),
         flags(json!({ "port": "6380", "metrics-export-port": "8099", "ray-client-server-port": "10002" })),
         flags(json!({ "plasma-directory": "/tmp/plasma", "include-dashboard": "false" })),
         flags(json!({ "node-name": "it's \"quoted\" $HOME", "verbose": "", "port": "not-a-port" })),
@@ -108,9 +125,9 @@ fn flags() -> Vec<Value> {
 fn command() -> Vec<Value> {
     let overwritten = json!({ "annotations": { "ray.io/overwrite-container-cmd": "true" } });
     vec![
-        ray(json!({ "command": ["echo ready"] })),
-        ray(json!({ "command": ["/bin/bash", "-lc", "--"], "args": ["ulimit -n 65536; sleep 1"] })),
-        ray(json!({ "args": ["ray start --head --block"] })),
+        ray(&json!({ "command": ["echo ready"] })),
+        ray(&json!({ "command": ["/bin/bash", "-lc", "--"], "args": ["ulimit -n 65536; sleep 1"] })),
+        ray(&json!({ "args": ["ray start --head --block"] })),
         json!({ "metadata": overwritten, "ray": { "command": ["/bin/bash"], "args": ["-c", "$KUBERAY_GEN_RAY_START_CMD"] } }),
     ]
 }
@@ -118,13 +135,13 @@ fn command() -> Vec<Value> {
 fn variables() -> Vec<Value> {
     let secret = json!({ "secretKeyRef": { "name": "s", "key": "k", "optional": true } });
     vec![
-        ray(json!({ "env": [{ "name": "A", "value": "$(POD_IP)" }, { "name": "A", "value": "" }, { "name": "B" }] })),
-        ray(json!({ "env": [
+        ray(&json!({ "env": [{ "name": "A", "value": "$(POD_IP)" }, { "name": "B", "value": "" }, { "name": "C" }] })),
+        ray(&json!({ "env": [
             { "name": "NODE", "valueFrom": { "fieldRef": { "fieldPath": "spec.nodeName" } } },
             { "name": "CPUS", "valueFrom": { "resourceFieldRef": { "resource": "limits.cpu", "divisor": "1m" } } },
             { "name": "PASSWORD", "valueFrom": secret },
         ] })),
-        ray(json!({ "env": [
+        ray(&json!({ "env": [
             { "name": "RAY_PORT", "value": "7000" },
             { "name": "RAY_ADDRESS", "value": "elsewhere:1" },
             { "name": "FQ_RAY_IP", "value": "own" },
@@ -132,32 +149,40 @@ fn variables() -> Vec<Value> {
             { "name": "RAY_AUTH_TOKEN", "value": "own" },
             { "name": "RAY_gcs_rpc_server_reconnect_timeout_s", "value": "20" },
         ] })),
-        ray(json!({ "envFrom": [{ "secretRef": { "name": "all" } }, { "prefix": "P_", "configMapRef": { "name": "c" } }] })),
+        ray(
+            &json!({ "envFrom": [{ "secretRef": { "name": "all" } }, { "prefix": "P_", "configMapRef": { "name": "c" } }] }),
+        ),
     ]
 }
 
 fn ports() -> Vec<Value> {
     let port = |name: &str, number: i32| json!({ "name": name, "containerPort": number });
     vec![
-        ray(json!({ "ports": [port("gcs-server", 6379), port("dashboard", 8265), port("client", 10001)] })),
-        ray(json!({ "ports": [port("metrics", 9090), port("serve-grpc", 9000)] })),
-        ray(json!({ "ports": [{ "containerPort": 1234 }, { "containerPort": 1234, "protocol": "UDP" }] })),
-        ray(json!({ "ports": [{ "name": "dashboard", "containerPort": 38265, "hostPort": 38265 }] })),
+        ray(&json!({ "ports": [port("gcs-server", 6379), port("dashboard", 8265), port("client", 10001)] })),
+        ray(&json!({ "ports": [port("metrics", 9090), port("serve-grpc", 9000)] })),
+        ray(&json!({ "ports": [{ "containerPort": 1234 }, { "containerPort": 1234, "protocol": "UDP" }] })),
+        ray(&json!({ "ports": [{ "name": "dashboard", "containerPort": 38265, "hostPort": 38265 }] })),
     ]
 }
 
 fn probes() -> Vec<Value> {
     let exec = json!({ "exec": { "command": ["true"] }, "periodSeconds": 3 });
-    let http = json!({ "httpGet": { "port": "dashboard", "path": "/x", "httpHeaders": [{ "name": "A", "value": "b" }] } });
+    let http =
+        json!({ "httpGet": { "port": "dashboard", "path": "/x", "httpHeaders": [{ "name": "A", "value": "b" }] } });
     vec![
-        ray(json!({ "livenessProbe": exec })),
-        ray(json!({ "readinessProbe": http, "startupProbe": { "tcpSocket": { "port": 6379 }, "failureThreshold": 90 } })),
-        ray(json!({ "livenessProbe": { "grpc": { "port": 9000 }, "terminationGracePeriodSeconds": 5 }, "readinessProbe": exec })),
+        ray(&json!({ "livenessProbe": exec })),
+        ray(
+            &json!({ "readinessProbe": http, "startupProbe": { "tcpSocket": { "port": 6379 }, "failureThreshold": 90 } }),
+        ),
+        ray(
+            &json!({ "livenessProbe": { "grpc": { "port": 9000 }, "terminationGracePeriodSeconds": 5 }, "readinessProbe": exec }),
+        ),
     ]
 }
 
 fn volumes() -> Vec<Value> {
-    let volume = |volume: Value, mount: Value| json!({ "pod": { "volumes": [volume] }, "ray": { "volumeMounts": [mount] } });
+    let volume =
+        |volume: Value, mount: Value| json!({ "pod": { "volumes": [volume] }, "ray": { "volumeMounts": [mount] } });
     let claim = json!({ "metadata": {}, "spec": {
         "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } });
     let projected = json!({ "sources": [
@@ -201,15 +226,19 @@ fn shared_memory() -> Vec<Value> {
         own("memory", "/dev/shm", memory.clone()),
         own("shared-mem", "/elsewhere", memory),
         own("ray-logs", "/tmp/ray", json!({ "emptyDir": {} })),
-        own("logs", "/tmp/ray", json!({ "persistentVolumeClaim": { "claimName": "logs" } })),
-        pod(json!({ "volumes": [{ "name": "ray-logs", "emptyDir": {} }] })),
+        own(
+            "logs",
+            "/tmp/ray",
+            json!({ "persistentVolumeClaim": { "claimName": "logs" } }),
+        ),
+        pod(&json!({ "volumes": [{ "name": "ray-logs", "emptyDir": {} }] })),
     ]
 }
 
 fn init_containers() -> Vec<Value> {
     vec![
-        pod(json!({ "initContainers": [{ "name": "prepare", "image": "busybox", "command": ["true"] }] })),
-        pod(json!({ "initContainers": [{
+        pod(&json!({ "initContainers": [{ "name": "prepare", "image": "busybox", "command": ["true"] }] })),
+        pod(&json!({ "initContainers": [{
             "name": "beside", "image": "busybox", "restartPolicy": "Always", "env": [{ "name": "RAY_IP", "value": "own" }],
             "resources": { "limits": { "cpu": "10m", "memory": "10Mi" } }, "ports": [{ "containerPort": 4000 }],
         }] })),
@@ -222,8 +251,8 @@ fn sidecars() -> Vec<Value> {
         "resources": { "requests": { "cpu": "50m" } }, "lifecycle": { "preStop": { "exec": { "command": ["true"] } } },
     });
     vec![
-        pod(json!({ "containers": [sidecar] })),
-        pod(json!({ "containers": [sidecar, { "name": "second", "image": "busybox", "tty": true, "stdin": true }] })),
+        pod(&json!({ "containers": [sidecar] })),
+        pod(&json!({ "containers": [sidecar, { "name": "second", "image": "busybox", "tty": true, "stdin": true }] })),
     ]
 }
 
@@ -236,30 +265,30 @@ fn placement() -> Vec<Value> {
     });
     let tolerations = json!([{ "operator": "Exists" }, { "key": "k", "effect": "NoExecute", "tolerationSeconds": 5 }]);
     vec![
-        pod(json!({ "nodeSelector": { "kubernetes.io/os": "linux" }, "schedulerName": "own" })),
-        pod(json!({ "affinity": { "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": required } } })),
-        pod(json!({ "topologySpreadConstraints": [spread], "priorityClassName": "system-node-critical" })),
-        pod(json!({ "tolerations": tolerations, "schedulingGates": [{ "name": "example.com/wait" }] })),
+        pod(&json!({ "nodeSelector": { "kubernetes.io/os": "linux" }, "schedulerName": "own" })),
+        pod(&json!({ "affinity": { "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": required } } })),
+        pod(&json!({ "topologySpreadConstraints": [spread], "priorityClassName": "system-node-critical" })),
+        pod(&json!({ "tolerations": tolerations, "schedulingGates": [{ "name": "example.com/wait" }] })),
     ]
 }
 
 fn network() -> Vec<Value> {
     let dns = json!({ "nameservers": ["10.0.0.10"], "searches": ["ray.local"], "options": [{ "name": "ndots", "value": "2" }] });
     vec![
-        pod(json!({ "dnsPolicy": "None", "dnsConfig": dns })),
-        pod(json!({ "hostAliases": [{ "ip": "10.0.0.1", "hostnames": ["redis"] }], "enableServiceLinks": false })),
-        pod(json!({ "hostname": "ray", "subdomain": "nodes", "setHostnameAsFQDN": true })),
-        pod(json!({ "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet" })),
+        pod(&json!({ "dnsPolicy": "None", "dnsConfig": dns })),
+        pod(&json!({ "hostAliases": [{ "ip": "10.0.0.1", "hostnames": ["redis"] }], "enableServiceLinks": false })),
+        pod(&json!({ "hostname": "ray", "subdomain": "nodes", "setHostnameAsFQDN": true })),
+        pod(&json!({ "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet" })),
     ]
 }
 
 fn security() -> Vec<Value> {
     let context = json!({ "capabilities": { "drop": ["ALL"] }, "readOnlyRootFilesystem": true, "runAsUser": 1000 });
     vec![
-        pod(json!({ "securityContext": { "fsGroup": 100, "supplementalGroups": [5], "runAsNonRoot": true } })),
+        pod(&json!({ "securityContext": { "fsGroup": 100, "supplementalGroups": [5], "runAsNonRoot": true } })),
         json!({ "ray": { "securityContext": context }, "pod": { "automountServiceAccountToken": false } }),
         json!({ "ray": { "securityContext": { "privileged": true } }, "pod": { "shareProcessNamespace": true } }),
-        pod(json!({ "imagePullSecrets": [{ "name": "registry" }], "terminationGracePeriodSeconds": 0 })),
+        pod(&json!({ "imagePullSecrets": [{ "name": "registry" }], "terminationGracePeriodSeconds": 0 })),
     ]
 }
 
@@ -285,8 +314,8 @@ fn metadata() -> Vec<Value> {
 fn container() -> Vec<Value> {
     let hook = json!({ "exec": { "command": ["/bin/sh", "-c", "ray stop"] } });
     vec![
-        ray(json!({ "name": "a-ray-container", "imagePullPolicy": "Always", "workingDir": "/home/ray" })),
-        ray(json!({ "lifecycle": { "preStop": hook }, "terminationMessagePolicy": "FallbackToLogsOnError" })),
-        ray(json!({ "image": format!("registry:5000/ray@sha256:{}", "0".repeat(64)), "stdin": true, "tty": true })),
+        ray(&json!({ "name": "a-ray-container", "imagePullPolicy": "Always", "workingDir": "/home/ray" })),
+        ray(&json!({ "lifecycle": { "preStop": hook }, "terminationMessagePolicy": "FallbackToLogsOnError" })),
+        ray(&json!({ "image": format!("registry:5000/ray@sha256:{}", "0".repeat(64)), "stdin": true, "tty": true })),
     ]
 }

@@ -24,15 +24,15 @@ pub fn additions() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn spec(spec: Value) -> Value {
+fn spec(spec: &Value) -> Value {
     json!({ "object": { "spec": spec } })
 }
 
 fn authentication() -> Vec<Value> {
-    let with = |version: &str, options: Value| spec(json!({ "rayVersion": version, "authOptions": options }));
+    let with = |version: &str, options: Value| spec(&json!({ "rayVersion": version, "authOptions": options }));
     vec![
-        spec(json!({ "rayVersion": "2.9.0" })),
-        spec(json!({ "rayVersion": "nightly" })),
+        spec(&json!({ "rayVersion": "2.9.0" })),
+        spec(&json!({ "rayVersion": "nightly" })),
         with("2.54.1", json!({})),
         with("2.40.0", json!({ "mode": "disabled" })),
         with("2.52.0", json!({ "mode": "token" })),
@@ -64,8 +64,8 @@ fn scaling() -> Vec<Value> {
     vec![
         json!({ "workers": { "group": { "suspend": true } } }),
         json!({ "head": { "pod": { "restartPolicy": "OnFailure" } }, "workers": never }),
-        spec(json!({ "enableInTreeAutoscaling": false, "autoscalerOptions": options })),
-        spec(json!({ "enableInTreeAutoscaling": true })),
+        spec(&json!({ "enableInTreeAutoscaling": false, "autoscalerOptions": options })),
+        spec(&json!({ "enableInTreeAutoscaling": true })),
         json!({ "object": { "spec": on(options) }, "workers": { "pod": { "restartPolicy": "Always" } } }),
         json!({
             "object": { "spec": on(mounted) },
@@ -86,7 +86,7 @@ fn scaling() -> Vec<Value> {
 }
 
 fn fault_tolerance() -> Vec<Value> {
-    let options = |options: Value| spec(json!({ "gcsFaultToleranceOptions": options }));
+    let options = |options: Value| spec(&json!({ "gcsFaultToleranceOptions": options }));
     let key = json!({ "secretKeyRef": { "name": "redis", "key": "password" } });
     let annotated = |annotations: Value, params: Value| {
         let redis = json!([{ "name": "RAY_REDIS_ADDRESS", "value": "redis:6379" }]);
@@ -124,8 +124,8 @@ fn origin() -> Vec<Value> {
         json!({ "object": { "metadata": { "labels": labels } } })
     };
     vec![
-        spec(json!({ "upgradeStrategy": { "type": "None" } })),
-        spec(json!({ "upgradeStrategy": { "type": "Recreate" } })),
+        spec(&json!({ "upgradeStrategy": { "type": "None" } })),
+        spec(&json!({ "upgradeStrategy": { "type": "Recreate" } })),
         of("RayJob"),
         of("RayService"),
     ]
@@ -152,7 +152,7 @@ fn services() -> Vec<Value> {
         head(json!({ "serviceType": "LoadBalancer" })),
         head(json!({ "headService": own })),
         head(json!({ "headService": {} })),
-        spec(json!({ "headServiceAnnotations": { "example.com/balancer": "external" } })),
+        spec(&json!({ "headServiceAnnotations": { "example.com/balancer": "external" } })),
         json!({
             "object": { "metadata": { "annotations": { "ray.io/enable-serve-service": "true" } } },
             "head": { "ray": { "ports": [{ "name": "serve", "containerPort": 8123 }] } },
@@ -176,16 +176,16 @@ fn exposure() -> Vec<Value> {
 fn life() -> Vec<Value> {
     let annotated = |key: &str| json!({ "object": { "metadata": { "annotations": { key: "true" } } } });
     vec![
-        spec(json!({ "suspend": true })),
-        spec(json!({ "suspend": false })),
-        spec(json!({ "managedBy": "ray.io/kuberay-operator" })),
+        spec(&json!({ "suspend": true })),
+        spec(&json!({ "suspend": false })),
+        spec(&json!({ "managedBy": "ray.io/kuberay-operator" })),
         annotated("ray.io/disable-provisioned-head-restart"),
         annotated("ray.io/overwrite-container-cmd"),
     ]
 }
 
 fn history() -> Vec<Value> {
-    let collector = |collector: Value| spec(json!({ "historyServerOptions": { "collectorOptions": collector } }));
+    let collector = |collector: Value| spec(&json!({ "historyServerOptions": { "collectorOptions": collector } }));
     vec![
         collector(json!({ "image": "collector:1", "env": [{ "name": "STORAGE_BACKEND", "value": "local" }] })),
         collector(json!({
@@ -201,6 +201,6 @@ fn history() -> Vec<Value> {
 }
 
 fn transport_security() -> Vec<Value> {
-    let enabled = |enabled: bool| spec(json!({ "tlsOptions": { "enabled": enabled } }));
-    vec![spec(json!({ "tlsOptions": {} })), enabled(false), enabled(true)]
+    let enabled = |enabled: bool| spec(&json!({ "tlsOptions": { "enabled": enabled } }));
+    vec![spec(&json!({ "tlsOptions": {} })), enabled(false), enabled(true)]
 }
