@@ -93,7 +93,7 @@ impl RayClusterController {
             Ok(cluster) => cluster,
             Err(violations) => {
                 // The user may still mend it; the time-out holds.
-                let note = format!("The RayCluster spec is invalid {key}: {}", violations.message());
+                let note = format!("The RayCluster spec is invalid {key}: {}", violations.explanation());
                 story.invalid("InvalidRayClusterSpec", note);
                 return Ok(wait);
             }

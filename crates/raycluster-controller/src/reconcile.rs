@@ -70,7 +70,7 @@ struct Acted {
 struct Refusal {
     reason: &'static str,
     part: &'static str,
-    /// For the event, as KubeRay says it.
+    /// For the event: what KubeRay says, then the field, and what else is wrong.
     message: String,
     /// For the condition: every field with what is wrong and what is allowed.
     fields: String,
@@ -87,7 +87,7 @@ impl From<Violations> for Refusal {
         Self {
             reason,
             part,
-            message: violations.message(),
+            message: violations.explanation(),
             fields: fields.join("; "),
         }
     }
@@ -239,9 +239,11 @@ impl RayClusterController {
         let note = format!("The RayCluster {part} is invalid {}: {message}", ObjectKey::of(object));
         Story::new(&self.recorder, object).invalid(reason, note);
         if self.gates.enabled(Gate::RayClusterStatusConditions) {
-            let now = self.clock.now();
-            let status = status::invalid(object.status.as_ref(), reason, fields, now);
-            self.write_status(object, status, &[], now).await?;
+            let status = status::invalid(object.status.as_ref(), reason, fields, self.clock.now());
+            // At once, even if only the text differs: it answers what the user has just written.
+            if !status::same(object.status.as_ref(), &status) {
+                self.put_status(object, &status).await?;
+            }
         }
         Ok(Pass::waiting(None))
     }

@@ -7,6 +7,8 @@ mod exposure;
 mod failure;
 mod life;
 mod quota;
+mod random_specs;
+mod rules;
 mod scaling;
 mod suspension;
 mod upgrade;
