@@ -1,5 +1,6 @@
 //! Suspension, of a cluster and of a group.
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use ray_api::v1::RayCluster;
 use serde_json::json;
@@ -46,12 +47,12 @@ async fn a_suspension_that_has_begun_is_completed_first() {
     let _controller = place.controller(RAY_CLUSTER).await;
     place.create(cluster("c", 3)).await;
     ready(&place, "c").await;
-    let before: Vec<_> = place
-        .pods("ray.io/cluster=c")
-        .await
-        .iter()
-        .map(|pod| pod.uid().unwrap())
-        .collect();
+    let pods = place.pods("ray.io/cluster=c").await;
+    let before: Vec<_> = pods.iter().map(|pod| pod.uid().unwrap()).collect();
+    // One pod stays until it is let go, so that the suspension lasts.
+    let held = pods.last().unwrap().name_any();
+    let hold = |finalizers: &[&str]| json!({ "metadata": { "finalizers": finalizers } });
+    place.patch::<Pod>(&held, hold(&["example.com/hold"])).await;
     place
         .patch::<RayCluster>("c", json!({ "spec": { "suspend": true } }))
         .await;
@@ -59,6 +60,7 @@ async fn a_suspension_that_has_begun_is_completed_first() {
     place
         .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
         .await;
+    place.patch::<Pod>(&held, hold(&[])).await;
     eventually("all pods are new", SOON, async || {
         let pods = place.pods("ray.io/cluster=c").await;
         let old = pods.iter().any(|pod| before.contains(&pod.uid().unwrap()));
