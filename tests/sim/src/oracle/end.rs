@@ -11,7 +11,7 @@ use ray_api::names::{SUFFIX_ALPHABET, SUFFIX_LENGTH};
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::actors::json::label;
+use crate::actors::json::{label, text};
 use crate::faults::plan::{Fault, Plan};
 use crate::world::end_state::EndState;
 
@@ -118,6 +118,19 @@ fn normal(end: &EndState, faults: &Plan) -> Vec<Object> {
             // How its cluster was when it was looked at last, and what was known then; the reason must be the same.
             status.remove("rayClusterStatus");
             status.remove("message");
+            // A job that is lost with its head: whether the next head answers before the waiting for it is over.
+            let lost = !matches!(
+                text(status.get("jobStatus").unwrap_or(&Value::Null)),
+                "FAILED" | "STOPPED" | "SUCCEEDED"
+            );
+            if lost
+                && matches!(
+                    text(status.get("reason").unwrap_or(&Value::Null)),
+                    "AppFailed" | "SubmissionFailed"
+                )
+            {
+                status.remove("reason");
+            }
         }
         Object {
             kind: key.kind.to_string(),
