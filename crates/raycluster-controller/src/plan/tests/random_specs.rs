@@ -29,11 +29,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
-    fn a_plan_for_any_valid_spec_is_empty_once_carried_out(object in random_cluster::random_cluster()) {
+    fn a_plan_for_any_valid_spec_is_empty_once_carried_out(object in random_cluster::random_cluster(), indexing: bool) {
         let mut cluster: RayCluster = serde_json::from_value(object).unwrap();
         cluster.metadata.namespace = Some("ns".to_owned());
         cluster.metadata.uid = Some(UID.to_owned());
         let gates: FeatureGates = "AllAlpha=true".parse().unwrap();
+        let gates = gates.with(ray_api::gates::Gate::RayMultiHostIndexing, indexing);
         let valid = validate::cluster(&cluster, &gates).map_err(|wrong| TestCaseError::fail(wrong.explanation()))?;
         let model = Model::new(&valid, gates);
         let first = model.plan();
