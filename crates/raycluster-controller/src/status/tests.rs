@@ -432,7 +432,7 @@ fn steps_on_the_way_wait_and_what_somebody_waits_for_does_not() {
         .map(|phase| pod("w1", "worker", phase, "False"))
         .to_vec();
     let starting = passes.next();
-    assert!(waits(None, &starting, 0) && !waits(None, &starting, 1), "the first");
+    assert!(waits(None, &starting, 1) && !waits(None, &starting, 2), "the first");
     passes.pods[0] = pod("head", "head", "Running", "True");
     let head_ready = passes.next();
     assert!(waits(Some(&starting), &head_ready, 0) && !waits(Some(&starting), &head_ready, 1));

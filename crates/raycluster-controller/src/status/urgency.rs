@@ -13,6 +13,8 @@ use ray_runtime::pod::RayPod;
 
 use crate::plan::condition;
 
+/// Between the creation of pods and the first status.
+const FIRST: SignedDuration = SignedDuration::from_secs(2);
 /// Between two steps of a cluster that has been ready once, and before the head's readiness is told.
 const STEP: SignedDuration = SignedDuration::from_secs(1);
 /// Between two steps of a cluster that comes up: nobody acts on its counts.
@@ -32,7 +34,7 @@ pub fn may_wait(
     let head_ready = holds(Some(new), HEAD_POD_READY);
     let (last, pause) = match stored {
         // Nothing is to be told before there are pods, and a little later there is more.
-        None => (pods.iter().filter_map(|pod| pod.created).max(), STEP),
+        None => (pods.iter().filter_map(|pod| pod.created).max(), FIRST),
         Some(stored) => {
             let starting = !holds(Some(stored), PROVISIONED) && holds(Some(stored), HEAD_POD_READY) == head_ready;
             let last = stored.last_update_time.as_ref().map(|time| time.0);
