@@ -144,7 +144,7 @@ impl Server {
             api.patch(name, &parameters, &Patch::Apply(&definition)).await?;
             until(
                 "a definition to be served",
-                Duration::from_secs(30),
+                Duration::from_secs(120),
                 MOMENT,
                 async || {
                     let status = api.get(name).await?.status;
@@ -170,7 +170,7 @@ impl Server {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), NAMESPACE);
         until(
             "the default service account",
-            Duration::from_secs(30),
+            Duration::from_secs(120),
             MOMENT,
             async || Ok(accounts.get_opt("default").await?.map(|_| ())),
         )
