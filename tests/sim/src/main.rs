@@ -77,7 +77,7 @@ struct Many {
 #[derive(Args)]
 struct Growth {
     /// How many at once; may be given more than once.
-    #[arg(long, default_values_t = [10, 100, 1000])]
+    #[arg(long, default_values_t = [10, 100])]
     clusters: Vec<u64>,
 }
 

@@ -51,8 +51,8 @@ async fn a_suspension_that_has_begun_is_completed_first() {
     let before: Vec<_> = pods.iter().map(|pod| pod.uid().unwrap()).collect();
     // One pod stays until it is let go, so that the suspension lasts.
     let held = pods.last().unwrap().name_any();
-    let hold = |finalizers: &[&str]| json!({ "metadata": { "finalizers": finalizers } });
-    place.patch::<Pod>(&held, hold(&["example.com/hold"])).await;
+    let finalized_by = |finalizers: &[&str]| json!({ "metadata": { "finalizers": finalizers } });
+    place.patch::<Pod>(&held, finalized_by(&["example.com/hold"])).await;
     place
         .patch::<RayCluster>("c", json!({ "spec": { "suspend": true } }))
         .await;
@@ -60,7 +60,7 @@ async fn a_suspension_that_has_begun_is_completed_first() {
     place
         .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
         .await;
-    place.patch::<Pod>(&held, hold(&[])).await;
+    place.patch::<Pod>(&held, finalized_by(&[])).await;
     eventually("all pods are new", SOON, async || {
         let pods = place.pods("ray.io/cluster=c").await;
         let old = pods.iter().any(|pod| before.contains(&pod.uid().unwrap()));

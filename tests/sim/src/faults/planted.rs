@@ -1,7 +1,7 @@
 //! A controller with a bug, as far as anybody else can tell.
 //!
 //! The controllers are as they are. What the bug would make one of them send, or overlook in what it reads, is changed
-//! between it and its [line](super::line): so it meets the same faults as one without the bug, and every invariant can
+//! between it and its [`super::line`]: so it meets the same faults as one without the bug, and every invariant can
 //! be put to the test without a line of code that knows how to break it.
 
 use std::collections::BTreeMap;

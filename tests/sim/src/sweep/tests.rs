@@ -18,6 +18,12 @@ fn judged(scenario: &str, seed: u64, faults: &str) -> Vec<String> {
 
 #[rstest]
 #[case::a_conflict_of_a_delete_counted_as_done("cluster-life", 1, "refuse-write=20:409@raycluster-controller")]
+#[case::counts_waited_for_the_clock("cluster-worker-evicted", 1, "clock-jump=41097ms:-900@raycluster-controller")]
+#[case::deletions_waited_for_the_clock(
+    "cluster-wiped-by-its-autoscaler",
+    1,
+    "clock-jump=39434ms:-900@raycluster-controller"
+)]
 fn what_was_wrong_once(#[case] scenario: &str, #[case] seed: u64, #[case] faults: &str) {
     assert_eq!(judged(scenario, seed, faults), Vec::<String>::new());
 }
