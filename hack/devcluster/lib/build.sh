@@ -47,7 +47,8 @@ find_go() {
 	fetch_go
 }
 
-# fetch_go: Go itself is a module too, with a sum that is pinned in settings.sh.
+# fetch_go: Go itself is a module too, with a sum that is pinned in settings.sh. The default of GOPROXY is the go command's
+# own, which a machine without it cannot be asked for.
 fetch_go() {
 	local name=v0.0.1-go$GO_TOOLCHAIN_VERSION.linux-$ARCHITECTURE
 	local directory=$CACHE/go/$name

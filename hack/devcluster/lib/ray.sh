@@ -72,7 +72,7 @@ build_base() {
 	unset IFS
 	chmod 755 "$root"
 	# A mount namespace takes along whatever debootstrap mounts.
-	unshare --mount debootstrap --variant=minbase --include="$packages" "$DEBIAN_RELEASE" "$root" "$DEBIAN_MIRROR"
+	unshare --mount debootstrap --variant=minbase --include="$packages" "$DEBIAN_RELEASE" "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 	in_root "$root" useradd --uid 1000 --gid 100 --create-home --shell /bin/bash ray
 	rm -rf "$root"/var/{cache/apt,lib/apt/lists,log}/* "$root"/usr/share/{doc,man,info,locale,lintian}/*
 	rm -f "$root"/etc/{machine-id,hostname,resolv.conf}

@@ -57,7 +57,7 @@ pub(super) enum Form {
 
 /// How kinds differ in the rules that all have.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts about a kind
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a kind")]
 pub(super) struct Traits {
     /// Of a definition, not Kubernetes' own.
     pub custom: bool,

@@ -79,7 +79,7 @@ fn step(object: &mut Value, operation: &PatchOperation) -> Result<(), Refusal> {
     json_patch::patch(object, &[operation]).map_err(|_| Refusal::patch_failed())
 }
 
-#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
 fn undecodable(error: serde_json::Error) -> Refusal {
     Refusal::bad_request(format!("error decoding patch: {error}"))
 }

@@ -275,7 +275,7 @@ impl Refusal {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

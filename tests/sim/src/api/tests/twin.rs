@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use regex::Regex;
+use rstest::rstest;
 use serde_json::{Map, Value, json};
 
 use super::place::{self, Place};
@@ -151,56 +152,17 @@ fn only(text: &str, other: &str) -> String {
     lines.join("\n")
 }
 
-#[test]
-#[ignore = "needs a real API server"]
-fn pods() {
-    same("twin-pods", include_str!("twin/pods.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn pods_that_are_refused() {
-    same("twin-refused", include_str!("twin/refused.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn services() {
-    same("twin-services", include_str!("twin/services.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn jobs() {
-    same("twin-jobs", include_str!("twin/jobs.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn small_kinds() {
-    same("twin-small", include_str!("twin/small.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn custom_resources() {
-    same("twin-custom", include_str!("twin/custom.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn applies() {
-    same("twin-applies", include_str!("twin/applies.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn applies_of_custom_resources() {
-    same("twin-applies-custom", include_str!("twin/applies-custom.yaml"));
-}
-
-#[test]
-#[ignore = "needs a real API server"]
-fn collections_and_parts() {
-    same("twin-collections", include_str!("twin/collections.yaml"));
+#[rstest]
+#[case::pods("twin-pods", include_str!("twin/pods.yaml"))]
+#[case::pods_that_are_refused("twin-refused", include_str!("twin/refused.yaml"))]
+#[case::services("twin-services", include_str!("twin/services.yaml"))]
+#[case::jobs("twin-jobs", include_str!("twin/jobs.yaml"))]
+#[case::small_kinds("twin-small", include_str!("twin/small.yaml"))]
+#[case::custom_resources("twin-custom", include_str!("twin/custom.yaml"))]
+#[case::applies("twin-applies", include_str!("twin/applies.yaml"))]
+#[case::applies_of_custom_resources("twin-applies-custom", include_str!("twin/applies-custom.yaml"))]
+#[case::collections_and_parts("twin-collections", include_str!("twin/collections.yaml"))]
+#[ignore = "needs a real API server: hack/test/twins runs it, which `make test` calls"]
+fn the_real_server_answers_alike(#[case] namespace: &'static str, #[case] requests: &str) {
+    same(namespace, requests);
 }
