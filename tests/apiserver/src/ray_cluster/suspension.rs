@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use kube::api::DeleteParams;
 use ray_api::v1::RayCluster;
 use serde_json::json;
 
@@ -45,14 +46,18 @@ async fn a_cluster_is_suspended_and_resumed() {
 async fn a_suspension_that_has_begun_is_completed_first() {
     let place = Place::new("suspend-turn").await;
     let _controller = place.controller(RAY_CLUSTER).await;
-    place.create(cluster("c", 3)).await;
-    ready(&place, "c").await;
+    // The worker is bound to a node that nobody runs, so that it stays until it is let go, and the suspension lasts.
+    let mut workers = group("workers", 1);
+    workers["template"]["spec"]["nodeName"] = json!("nobody");
+    place
+        .create(with(
+            cluster("c", 0),
+            json!({ "spec": { "workerGroupSpecs": [workers] } }),
+        ))
+        .await;
+    has_workers(&place, "c", 1).await;
     let pods = place.pods("ray.io/cluster=c").await;
     let before: Vec<_> = pods.iter().map(|pod| pod.uid().unwrap()).collect();
-    // One pod stays until it is let go, so that the suspension lasts.
-    let held = pods.last().unwrap().name_any();
-    let finalized_by = |finalizers: &[&str]| json!({ "metadata": { "finalizers": finalizers } });
-    place.patch::<Pod>(&held, finalized_by(&["example.com/hold"])).await;
     place
         .patch::<RayCluster>("c", json!({ "spec": { "suspend": true } }))
         .await;
@@ -60,14 +65,32 @@ async fn a_suspension_that_has_begun_is_completed_first() {
     place
         .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
         .await;
-    place.patch::<Pod>(&held, finalized_by(&[])).await;
+    eventually("only the worker is left, and is going", SOON, async || {
+        let pods = place.pods("ray.io/cluster=c").await;
+        let going = pods.iter().all(|pod| pod.metadata.deletion_timestamp.is_some());
+        holds(pods.len() == 1 && going, || format!("{:?}", names(&pods)))
+    })
+    .await;
+    for_a_while("the cluster waits for it", seconds(2), async || {
+        let pods = place.pods("ray.io/cluster=c").await;
+        holds(pods.len() == 1, || format!("{:?}", names(&pods)))
+    })
+    .await;
+
+    let [held] = &place.pods("ray.io/cluster=c").await[..] else {
+        panic!("the worker went by itself");
+    };
+    place
+        .api::<Pod>()
+        .delete(&held.name_any(), &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
     eventually("all pods are new", SOON, async || {
         let pods = place.pods("ray.io/cluster=c").await;
         let old = pods.iter().any(|pod| before.contains(&pod.uid().unwrap()));
-        holds(pods.len() == 4 && !old, || format!("{:?}", names(&pods)))
+        holds(pods.len() == 2 && !old, || format!("{:?}", names(&pods)))
     })
     .await;
-    ready(&place, "c").await;
     place.end().await;
 }
 
