@@ -1,9 +1,9 @@
-//! What a store keeps of a custom resource: the object itself, decoded behind the guard.
+//! What a store keeps of a custom resource: the object itself, as text.
 
 use kube::Resource;
 use kube::ResourceExt;
 
-use crate::guard::Guarded;
+use crate::kept::{Custom, Kept, Read};
 use crate::object_key::ObjectKey;
 use crate::store::Cached;
 
@@ -14,14 +14,14 @@ pub struct Entry<K> {
     uid: String,
     resource_version: String,
     owner: Option<ObjectKey>,
-    /// The object, or why it does not decode.
-    pub object: Guarded<K>,
+    /// The object.
+    pub object: Kept<K>,
 }
 
 impl<K: Resource> Entry<K> {
     /// An entry that is found by its controller, if that is of kind `owner_kind`.
     #[must_use]
-    pub fn owned(object: Guarded<K>, owner_kind: &str) -> Self {
+    pub fn owned(object: Kept<K>, owner_kind: &str) -> Self {
         let owner = controller_of(&object, owner_kind);
         Self {
             owner,
@@ -31,7 +31,7 @@ impl<K: Resource> Entry<K> {
 
     /// An entry that is found by its key alone.
     #[must_use]
-    pub fn new(object: Guarded<K>) -> Self {
+    pub fn new(object: Kept<K>) -> Self {
         Self {
             key: ObjectKey::of(&object),
             uid: object.uid().unwrap_or_default(),
@@ -40,14 +40,13 @@ impl<K: Resource> Entry<K> {
             object,
         }
     }
+}
 
-    /// The object, unless it does not decode.
+impl<K: Custom> Entry<K> {
+    /// Decodes the object.
     #[must_use]
-    pub fn readable(&self) -> Option<&K> {
-        match &self.object {
-            Guarded::Readable(object) => Some(object),
-            Guarded::Unreadable(..) => None,
-        }
+    pub fn read(&self) -> Read<K> {
+        self.object.read()
     }
 }
 

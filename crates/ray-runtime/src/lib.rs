@@ -14,7 +14,7 @@ pub mod clock;
 pub mod controller;
 pub mod entry;
 pub mod event;
-pub mod guard;
+pub mod kept;
 pub mod metrics;
 pub mod object_key;
 pub mod patch;

@@ -154,6 +154,42 @@ impl Cached for RayPod {
     fn owner(&self) -> Option<&ObjectKey> {
         self.cluster.as_ref()
     }
+    /// Kubernetes changes a pod several times in ways that nobody reads here.
+    fn reads_as(&self, other: &Self) -> bool {
+        let Self {
+            key,
+            uid,
+            resource_version: _,
+            cluster,
+            created,
+            controller_uid,
+            node_type,
+            group,
+            replica_index,
+            replica_name,
+            terminating,
+            phase,
+            ready,
+            pod_ip,
+            restart_policy,
+            ray_container_terminated,
+            first_stopped,
+            held_back,
+            ended,
+            init_container,
+            ray_container_restarts,
+            recreate_hash,
+            kuberay_version,
+        } = self;
+        (uid, key, cluster, controller_uid) == (&other.uid, &other.key, &other.cluster, &other.controller_uid)
+            && (phase, terminating, ready, pod_ip) == (&other.phase, &other.terminating, &other.ready, &other.pod_ip)
+            && (created, node_type, group) == (&other.created, &other.node_type, &other.group)
+            && (replica_index, replica_name) == (&other.replica_index, &other.replica_name)
+            && (restart_policy, ray_container_restarts) == (&other.restart_policy, &other.ray_container_restarts)
+            && (ray_container_terminated, first_stopped) == (&other.ray_container_terminated, &other.first_stopped)
+            && (held_back, ended, init_container) == (&other.held_back, &other.ended, &other.init_container)
+            && (recreate_hash, kuberay_version) == (&other.recreate_hash, &other.kuberay_version)
+    }
 }
 
 /// A pod as decoded: only what [`RayPod`] is made from.
@@ -435,6 +471,23 @@ mod tests {
         assert_eq!(pod.held_back.unwrap().reason, "CrashLoopBackOff");
         assert_eq!(pod.controller_uid.as_deref(), Some("cu"));
         assert_eq!(pod.ray_container_restarts, 2);
+    }
+
+    #[test]
+    fn a_change_that_nobody_reads_is_none() {
+        let pod = |version: &str, scheduled: bool, phase: &str| {
+            let conditions = if scheduled {
+                json!([{"type": "PodScheduled", "status": "True"}])
+            } else {
+                json!([])
+            };
+            let pod = json!({"metadata": {"name": "p", "uid": "u", "resourceVersion": version},
+                "status": {"phase": phase, "conditions": conditions}});
+            RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap())
+        };
+        let created = pod("1", false, "Pending");
+        assert!(pod("2", true, "Pending").reads_as(&created));
+        assert!(!pod("3", true, "Running").reads_as(&created));
     }
 
     #[test]

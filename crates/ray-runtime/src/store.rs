@@ -23,6 +23,11 @@ pub trait Cached: Send + Sync + 'static {
     fn resource_version(&self) -> &str;
     /// The object that this one is found by, if any.
     fn owner(&self) -> Option<&ObjectKey>;
+
+    /// Whether nothing that is read of the two differs, so that no pass is needed when the one follows the other.
+    fn reads_as(&self, other: &Self) -> bool {
+        self.uid() == other.uid() && self.resource_version() == other.resource_version()
+    }
 }
 
 /// A change that may concern an owner.
@@ -328,8 +333,10 @@ impl<V: Cached> Inner<V> {
         self.latest = self.latest.max(value.resource_version().parse().unwrap_or(0));
     }
 
+    /// No change when it reads as what was known before: as the watch had shown it, or as we had written it ourselves.
     fn upsert(&mut self, value: Arc<V>) -> Option<Change<V>> {
         let key = value.key().clone();
+        let known = self.get(&key);
         self.shows(&value);
         if self
             .written
@@ -345,9 +352,9 @@ impl<V: Cached> Inner<V> {
             self.unindex(&key, old.owner());
         }
         self.index(&value);
-        let same = old
-            .as_ref()
-            .is_some_and(|old| old.resource_version() == value.resource_version() && old.uid() == value.uid());
+        let same = known
+            .zip(self.get(&key))
+            .is_some_and(|(known, now)| now.reads_as(&known));
         (!same).then_some(Change { old, new: Some(value) })
     }
 
@@ -415,6 +422,11 @@ mod tests {
         }
     }
 
+    /// Whether the watch's news of `thing` is a change.
+    fn tells(store: &Store<Thing>, thing: Thing) -> bool {
+        store.applied(thing).is_some()
+    }
+
     fn thing(name: &str, uid: &str, version: u64) -> Thing {
         Thing {
             key: ObjectKey::new("ns", name),
@@ -458,6 +470,21 @@ mod tests {
         assert_eq!(names(&store), ["a@10", "b@8"]);
         store.deleted(thing("b", "2", 11));
         assert_eq!(names(&store), ["a@10"]);
+    }
+
+    #[test]
+    fn what_is_known_already_is_no_change() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 5)]);
+        store.wrote(thing("a", "1", 7));
+        store.wrote(thing("b", "2", 8));
+        assert!(!tells(&store, thing("a", "1", 6)), "older than our own write");
+        assert!(!tells(&store, thing("a", "1", 7)), "our own write");
+        assert!(!tells(&store, thing("b", "2", 8)), "our own write");
+        assert!(tells(&store, thing("a", "1", 9)), "somebody else's");
+        assert!(!tells(&store, thing("a", "1", 9)), "the same again");
+        assert!(tells(&store, thing("a", "other", 9)), "another object of that name");
+        assert!(tells(&store, thing("c", "3", 10)), "a new one");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
-use ray_api::validate::ValidCluster;
+use ray_api::validate::{ValidCluster, ValidWorkerGroup};
 use ray_api::{KUBERAY_VERSION, annotations, conditions::reasons, labels};
 use ray_runtime::cache::Cache;
 use ray_runtime::controller::Failure as _;
@@ -89,11 +89,55 @@ impl Applied {
     }
 }
 
-/// A pod about to be created.
-struct NewPod {
-    pod: Pod,
-    /// Name of its worker group; `None` for the head.
-    group: Option<String>,
+/// A pod about to be created. It is built when its turn comes: a thousand of them, built, take much memory.
+pub enum NewPod<'a> {
+    /// The head.
+    Head,
+    /// A worker.
+    Worker {
+        /// Its group.
+        group: ValidWorkerGroup<'a>,
+        /// Its place in the group.
+        replica: ReplicaIdentity,
+        /// End of its name.
+        suffix: String,
+    },
+}
+
+impl<'a> NewPod<'a> {
+    /// The pods of a new replica.
+    pub fn of_replica(cluster: &ValidCluster<'a>, create: &ReplicaCreate, random: &Random) -> Vec<Self> {
+        let Some(group) = cluster.groups.get(create.group) else {
+            return Vec::new();
+        };
+        let name = create
+            .hosts
+            .map(|_| format!("{}-{}", group.spec.group_name, random.suffix()));
+        let hosts: Vec<_> = create
+            .hosts
+            .map_or_else(|| vec![None], |hosts| (0..hosts).map(Some).collect());
+        let worker = |host_index| Self::Worker {
+            group: *group,
+            replica: ReplicaIdentity {
+                index: create.index,
+                name: name.clone(),
+                host_index,
+            },
+            suffix: random.suffix(),
+        };
+        hosts.into_iter().map(worker).collect()
+    }
+
+    /// The pod. The name of a head depends on the cluster alone, so that no stale view and no second replica can make two.
+    pub fn build(&self, context: &Context<'_>, cluster: &ValidCluster<'_>, spec_hash: &str) -> Pod {
+        match self {
+            Self::Head => {
+                let suffix = &suffix_of(fnv(cluster.uid.as_bytes()));
+                build::head_pod(context, cluster, &HeadIdentity { suffix, spec_hash })
+            }
+            Self::Worker { group, replica, suffix } => build::worker_pod(context, cluster, group, replica, suffix),
+        }
+    }
 }
 
 impl Applier {
@@ -137,13 +181,10 @@ impl Applier {
         }
         let mut pods = Vec::new();
         if plan.create_head {
-            pods.push(NewPod {
-                pod: head(target),
-                group: None,
-            });
+            pods.push(NewPod::Head);
         }
         for create in &plan.creates {
-            pods.extend(self.workers(target, create));
+            pods.extend(NewPod::of_replica(target.cluster, create, &self.random));
         }
         self.create_pods(target, pods, &mut applied).await;
         applied
@@ -193,7 +234,7 @@ impl Applier {
             let created = match kind {
                 ServiceKind::Head => {
                     let service = build::head_service(context, cluster);
-                    self.create_service(target, &service, &self.children.services, labels::CLUSTER)
+                    self.create_service(target, service, &self.children.services, labels::CLUSTER)
                         .await?
                 }
                 ServiceKind::HeadlessWorkers => {
@@ -201,14 +242,14 @@ impl Applier {
                         continue;
                     };
                     let key = labels::HEADLESS_WORKER_SERVICE;
-                    self.create_service(target, &service, &self.children.headless_services, key)
+                    self.create_service(target, service, &self.children.headless_services, key)
                         .await?
                 }
                 ServiceKind::Serve => {
                     let service = build::serve_service(cluster);
                     let service = service.map_err(|error| Error::NoServePort(error.to_string()))?;
                     let key = labels::ORIGINATED_FROM_CR_NAME;
-                    self.create_service(target, &service, &self.children.serve_services, key)
+                    self.create_service(target, service, &self.children.serve_services, key)
                         .await?
                 }
             };
@@ -221,7 +262,7 @@ impl Applier {
     async fn create_service(
         &self,
         target: &Target<'_>,
-        service: &Service,
+        service: Service,
         cache: &Cache<WatchedService>,
         key: &str,
     ) -> Result<Option<String>, Error> {
@@ -348,19 +389,19 @@ impl Applier {
         }
     }
 
-    async fn create_pods(&self, target: &Target<'_>, pods: Vec<NewPod>, applied: &mut Applied) {
+    async fn create_pods(&self, target: &Target<'_>, pods: Vec<NewPod<'_>>, applied: &mut Applied) {
         let key = ObjectKey::new(target.cluster.namespace, target.cluster.name);
         let written = self
             .writes
-            .slow_start(pods, async |NewPod { pod, group }| {
-                let name = pod.metadata.name.clone().unwrap_or_default();
-                match self.create_pod(target.cluster, &key, &name, &pod).await {
-                    Ok(created) => Ok((created, group)),
-                    Err(error) => Err((group, error)),
+            .slow_start(pods, async |new: NewPod<'_>| {
+                let is_head = matches!(new, NewPod::Head);
+                match self.create_pod(target, &key, new).await {
+                    Ok(created) => Ok((created, is_head)),
+                    Err(error) => Err((is_head, error)),
                 }
             })
             .await;
-        let (heads, workers): (Vec<_>, Vec<_>) = written.done.into_iter().partition(|(_, group)| group.is_none());
+        let (heads, workers): (Vec<_>, Vec<_>) = written.done.into_iter().partition(|(_, is_head)| *is_head);
         for (name, _) in &heads {
             target.story.created_head(name, &std::mem::take(&mut applied.services));
         }
@@ -368,8 +409,8 @@ impl Applier {
         target
             .story
             .created_workers(&workers.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
-        for (group, error) in written.failed {
-            let marker = if group.is_none() {
+        for (is_head, error) in written.failed {
+            let marker = if is_head {
                 target.story.failed_to_create_head(&error);
                 reasons::FAILED_CREATE_HEAD_POD
             } else {
@@ -380,13 +421,10 @@ impl Applier {
         }
     }
 
-    async fn create_pod(
-        &self,
-        cluster: &ValidCluster<'_>,
-        key: &ObjectKey,
-        name: &str,
-        pod: &Pod,
-    ) -> Result<String, Error> {
+    async fn create_pod(&self, target: &Target<'_>, key: &ObjectKey, new: NewPod<'_>) -> Result<String, Error> {
+        let cluster = target.cluster;
+        let pod = new.build(&target.context, cluster, target.spec_hash);
+        let name = &pod.metadata.name.clone().unwrap_or_default();
         let created = match create::<_, SlimPod>(&self.client, pod).await {
             Ok(created) => RayPod::from(created),
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
@@ -415,74 +453,24 @@ impl Applier {
         Ok(name.to_owned())
     }
 
-    /// The pods of a new replica.
-    fn workers(&self, target: &Target<'_>, create: &ReplicaCreate) -> Vec<NewPod> {
-        let pods = replica_pods(&target.context, target.cluster, create, &self.random);
-        let group = target.cluster.groups.get(create.group);
-        pods.into_iter()
-            .map(|pod| NewPod {
-                pod,
-                group: group.map(|group| group.spec.group_name.clone()),
-            })
-            .collect()
-    }
-
     fn pod_api(&self, namespace: &str) -> Api<SlimPod> {
         Api::namespaced(self.client.clone(), namespace)
     }
 }
 
-/// Creates `object` and reads the answer as `Answer`, of which less is decoded.
-pub async fn create<K, Answer>(client: &Client, object: &K) -> Result<Answer, kube::Error>
+/// Creates `object`, which is not kept meanwhile, and reads the answer as `Answer`, of which less is decoded.
+pub async fn create<K, Answer>(client: &Client, object: K) -> Result<Answer, kube::Error>
 where
     K: kube::Resource<DynamicType = ()> + serde::Serialize,
     Answer: serde::de::DeserializeOwned,
 {
     let url = K::url_path(&(), object.meta().namespace.as_deref());
-    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
+    drop(object);
     let request = kube::core::Request::new(url)
         .create(&PostParams::default(), body)
         .map_err(kube::Error::BuildRequest)?;
     client.request(request).await
-}
-
-/// The pods of a new replica.
-pub fn replica_pods(
-    context: &Context<'_>,
-    cluster: &ValidCluster<'_>,
-    create: &ReplicaCreate,
-    random: &Random,
-) -> Vec<Pod> {
-    let Some(group) = cluster.groups.get(create.group) else {
-        return Vec::new();
-    };
-    let name = create
-        .hosts
-        .map(|_| format!("{}-{}", group.spec.group_name, random.suffix()));
-    let hosts: Vec<_> = create
-        .hosts
-        .map_or_else(|| vec![None], |hosts| (0..hosts).map(Some).collect());
-    hosts
-        .into_iter()
-        .map(|host_index| {
-            let replica = ReplicaIdentity {
-                index: create.index,
-                name: name.clone(),
-                host_index,
-            };
-            build::worker_pod(context, cluster, group, &replica, &random.suffix())
-        })
-        .collect()
-}
-
-/// The head pod. Its name depends on the cluster alone, so that no stale view and no second replica can make two.
-fn head(target: &Target<'_>) -> Pod {
-    let suffix = suffix_of(fnv(target.cluster.uid.as_bytes()));
-    let identity = HeadIdentity {
-        suffix: &suffix,
-        spec_hash: target.spec_hash,
-    };
-    build::head_pod(&target.context, target.cluster, &identity)
 }
 
 /// FNV-1a, 64 bits.

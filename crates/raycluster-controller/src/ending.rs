@@ -12,7 +12,7 @@ use ray_api::validate::{self, ValidCluster};
 use ray_api::{finalizers, labels};
 use ray_runtime::controller::Pass;
 use ray_runtime::entry::Entry;
-use ray_runtime::guard::Guarded;
+use ray_runtime::kept::Kept;
 use ray_runtime::object_key::ObjectKey;
 use serde_json::json;
 
@@ -120,12 +120,7 @@ impl RayClusterController {
     async fn create_cleanup_job(&self, cluster: &ValidCluster<'_>) -> Result<Option<String>, Error> {
         let job = build::redis_cleanup_job(&self.context(), cluster);
         let name = job.name_any();
-        match self
-            .applier
-            .writes
-            .one(create::<Job, SlimJob>(&self.client, &job))
-            .await
-        {
+        match self.applier.writes.one(create::<Job, SlimJob>(&self.client, job)).await {
             Ok(created) => {
                 self.applier.children.cleanup_jobs.wrote(CleanupJob::from(created));
                 Ok(Some(name))
@@ -153,7 +148,7 @@ impl RayClusterController {
             "uid": object.uid(),
             "finalizers": wanted,
         }}));
-        let api: Api<Guarded<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Api<Kept<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
         let parameters = PatchParams::default();
         match self.applier.writes.one(api.patch(&key.name, &parameters, &patch)).await {
             Ok(written) if !last => self.clusters.wrote(Entry::new(written)),

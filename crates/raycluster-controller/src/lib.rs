@@ -42,7 +42,7 @@ use ray_runtime::clock::Clock;
 use ray_runtime::controller::{self, Options};
 use ray_runtime::entry::Entry;
 use ray_runtime::event::Recorder;
-use ray_runtime::guard::Guarded;
+use ray_runtime::kept::Kept;
 use ray_runtime::metrics::ControllerMetrics;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{self, RayPod, SlimPod};
@@ -95,7 +95,7 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
         random: environment.random.clone(),
     };
     let mut background = Vec::new();
-    let entry = |object: Guarded<RayCluster>| Entry::new(object);
+    let entry = |object: Kept<RayCluster>| Entry::new(object);
     background.extend(watch.all(&clusters, "", entry, watch::add_key(&queue)));
     let pod = |pod: SlimPod| RayPod::from(pod);
     background.extend(watch.all(&children.pods, pod::SELECTOR, pod, watch::add_owner(&queue)));
@@ -171,7 +171,7 @@ impl RayClusterController {
     /// Sends `status` as a change of the stored one; refused as a conflict when the object has changed since.
     async fn put_status(&self, object: &RayCluster, status: &RayClusterStatus) -> Result<(), Error> {
         let key = ObjectKey::of(object);
-        let api: Api<Guarded<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Api<Kept<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
         let patch = ray_runtime::patch::status(object, object.status.as_ref(), status);
         let patch = Patch::Merge(patch);
         let written = self

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Opts, Registry};
 use ray_api::conditions::PROVISIONED;
 use ray_api::labels;
-use ray_api::v1::RayCluster;
+use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_runtime::cache::Cache;
 use ray_runtime::entry::Entry;
 
@@ -54,8 +56,7 @@ impl Gauges {
         })
     }
 
-    fn set(&self, cluster: &RayCluster) {
-        let meta = &cluster.metadata;
+    fn set(&self, meta: &ObjectMeta, status: Option<&RayClusterStatus>) {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
         let (name, namespace, uid) = (text(&meta.name), text(&meta.namespace), text(&meta.uid));
         let owner = meta
@@ -66,8 +67,7 @@ impl Gauges {
         self.info
             .with_label_values(&[name.as_str(), &namespace, &uid, owner])
             .set(1.0);
-        let provisioned =
-            condition(cluster.status.as_ref(), PROVISIONED).filter(|condition| condition.status == "True");
+        let provisioned = condition(status, PROVISIONED).filter(|condition| condition.status == "True");
         let value = if provisioned.is_some() { "true" } else { "false" };
         self.provisioned
             .with_label_values(&[name.as_str(), &namespace, &uid, value])
@@ -97,7 +97,7 @@ impl Collector for Clusters {
     fn collect(&self) -> Vec<MetricFamily> {
         let Ok(gauges) = Gauges::new() else { return Vec::new() };
         for entry in self.clusters.all() {
-            entry.readable().into_iter().for_each(|cluster| gauges.set(cluster));
+            gauges.set(entry.object.meta(), entry.object.status().as_ref());
         }
         [gauges.info, gauges.provisioned, gauges.duration]
             .iter()

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::Resource;
 use ray_api::gates::Gate;
 use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_api::validate::{self, Group, ValidCluster, Violations};
 use ray_runtime::controller::{Failure, Pass, Reconcile};
-use ray_runtime::guard::Guarded;
+use ray_runtime::kept::Read;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::RayPod;
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use crate::prerequisites::Prerequisites;
 use crate::restraint::HeldBack;
 use crate::status::{self, Facts};
 use crate::story::Story;
+use crate::suspension::Suspension;
 use crate::unsupported::{self, Unsupported};
 
 impl Reconcile for RayClusterController {
@@ -34,13 +36,14 @@ impl Reconcile for RayClusterController {
             self.ledger.forget(key);
             return Ok(Pass::skipped());
         };
-        let object = match &entry.object {
-            Guarded::Readable(object) => object,
-            Guarded::Unreadable(metadata, why) => {
-                self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", why);
-                return self.let_go(metadata).await;
+        let object = match entry.read() {
+            Read::Decoded(object) => object,
+            Read::Undecodable(why) => {
+                self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", &why);
+                return self.let_go(entry.object.meta()).await;
             }
         };
+        let object = &*object;
         if !ours(object) {
             return Ok(Pass::skipped());
         }
@@ -248,7 +251,8 @@ impl RayClusterController {
         Ok(Pass::waiting(None))
     }
 
-    /// Writes the status unless it says nothing new. Returns the delay when it is put off.
+    /// Writes the status unless it says nothing new. Returns when to look again: when it is put off, or when it says
+    /// that a suspension goes on, which lets the next pass do more. The watch does not tell of our own write.
     async fn write_status(
         &self,
         object: &RayCluster,
@@ -265,7 +269,8 @@ impl RayClusterController {
             return Ok(Some(Duration::try_from(wait).unwrap_or_default()));
         }
         self.put_status(object, &status).await?;
-        Ok(None)
+        let turns = Suspension::of(stored) != Suspension::of(Some(&status));
+        Ok(turns.then_some(Duration::ZERO))
     }
 
     fn requeue(&self) -> Option<Duration> {

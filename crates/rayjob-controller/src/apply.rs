@@ -13,7 +13,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use ray_api::v1::{RayCluster, RayJob, RayJobStatus};
 use ray_api::{finalizers, names};
 use ray_runtime::controller::Failure as _;
-use ray_runtime::guard::Guarded;
+use ray_runtime::kept::Kept;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::service::SlimService;
 use ray_runtime::store::Cached;
@@ -142,7 +142,7 @@ impl Applier {
             confirmed &= match guard {
                 Guard::ClusterAbsent => {
                     let name = subject.cluster_name();
-                    let found: Option<Guarded<RayCluster>> = self.read(subject.namespace(), CLUSTER, name).await?;
+                    let found: Option<Kept<RayCluster>> = self.read(subject.namespace(), CLUSTER, name).await?;
                     let found = found.map(watched_cluster);
                     let ours = |job: &RayJob| {
                         job.spec.selects_cluster() || found.as_ref().is_some_and(|entry| controls(job, &entry.object))
@@ -179,8 +179,8 @@ impl Applier {
             .await
             .map_err(|source| Error::Write { what: "status", source })?;
         let written = WatchedRayJob::new(written);
-        let stored = written.entry.readable().and_then(|job| job.status.as_ref());
-        let kept = stored.is_some_and(|stored| !status::differs(stored, status));
+        let stored = written.entry.object.status();
+        let kept = stored.is_some_and(|stored| !status::differs(&stored, status));
         self.caches.jobs.wrote(written);
         Ok(kept)
     }
@@ -190,9 +190,7 @@ impl Applier {
             return Ok(Done::Before);
         };
         let cluster = ray_cluster::build(subject.job, subject.cluster_name(), spec);
-        let (created, done) = self
-            .create::<_, Guarded<RayCluster>>(subject, CLUSTER, &cluster)
-            .await?;
+        let (created, done) = self.create::<_, Kept<RayCluster>>(subject, CLUSTER, &cluster).await?;
         // Somebody else's is kept too: the next step takes another name.
         self.caches.clusters.wrote(watched_cluster(created));
         Ok(done)
@@ -271,7 +269,7 @@ impl Applier {
         // It stays until its pods are gone: only then are their resources free for a queue, or for the next attempt.
         let parameters = DeleteParams::foreground();
         let deleted = self
-            .delete::<Guarded<RayCluster>>(known.key(), CLUSTER, known.uid(), parameters)
+            .delete::<Kept<RayCluster>>(known.key(), CLUSTER, known.uid(), parameters)
             .await?;
         match deleted {
             Some(left) => self.caches.clusters.wrote(watched_cluster(left)),
@@ -299,7 +297,7 @@ impl Applier {
         let key = ObjectKey::of(subject.job);
         let uid = subject.job.uid().unwrap_or_default();
         let deleted = self
-            .delete::<Guarded<RayJob>>(&key, "RayJob", &uid, DeleteParams::default())
+            .delete::<Kept<RayJob>>(&key, "RayJob", &uid, DeleteParams::default())
             .await?;
         match deleted.map(WatchedRayJob::new) {
             Some(left) => self.caches.jobs.wrote(left),
@@ -343,7 +341,7 @@ impl Applier {
         }
     }
 
-    fn jobs(&self, job: &RayJob) -> Api<Guarded<RayJob>> {
+    fn jobs(&self, job: &RayJob) -> Api<Kept<RayJob>> {
         Api::namespaced(
             self.client.clone(),
             job.metadata.namespace.as_deref().unwrap_or_default(),

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Opts, Registry};
@@ -14,6 +16,7 @@ use ray_api::v1::RayJob;
 use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
 use ray_runtime::cache::Cache;
 use ray_runtime::object_key::ObjectKey;
+use ray_runtime::store::Cached;
 
 use crate::observe::WatchedRayJob;
 
@@ -104,9 +107,8 @@ impl Gauges {
         })
     }
 
-    fn set(&self, job: &RayJob, attempts: &[Attempt]) {
+    fn set(&self, meta: &ObjectMeta, status: Option<RayJobStatus>, attempts: &[Attempt]) {
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let meta = &job.metadata;
         let labels = [text(&meta.name), text(&meta.namespace), text(&meta.uid)];
         let with = |more: &[&str]| {
             labels
@@ -116,7 +118,7 @@ impl Gauges {
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        let status = job.status.clone().unwrap_or_default();
+        let status = status.unwrap_or_default();
         let phase = status.phase();
         self.info.with_label_values(&labels).set(1.0);
         self.status.with_label_values(&with(&[phase.as_str()])).set(1.0);
@@ -145,13 +147,9 @@ impl Collector for Jobs {
         let Ok(gauges) = Gauges::new() else { return Vec::new() };
         let durations = self.durations.lock();
         for watched in self.cache.all() {
-            if let Some(job) = watched.entry.readable() {
-                let attempts = durations
-                    .get(&ObjectKey::of(job))
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
-                gauges.set(job, attempts);
-            }
+            let attempts = durations.get(watched.key()).map(Vec::as_slice).unwrap_or_default();
+            let job = &watched.entry.object;
+            gauges.set(job.meta(), job.status(), attempts);
         }
         [gauges.info, gauges.status, gauges.duration]
             .iter()
@@ -185,7 +183,7 @@ mod tests {
         let ended = job.status.insert(status(JobDeploymentStatus::Failed, 2));
         ended.end_time = Some(Time(time(107)));
         let gauges = Gauges::new().unwrap();
-        gauges.set(&job, &durations.lock()[&key]);
+        gauges.set(&job.metadata, job.status, &durations.lock()[&key]);
         let families: Vec<_> = [gauges.info, gauges.status, gauges.duration]
             .iter()
             .flat_map(Collector::collect)

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use kube::Resource;
 use ray_api::names;
-use ray_api::v1::cluster::HeadGroupSpec;
-use ray_api::v1::{RayCluster, RayClusterSpec, RayJob};
+use ray_api::v1::{RayCluster, RayJob};
 use ray_runtime::cache::Cache;
 use ray_runtime::entry::{Entry, controller_of};
-use ray_runtime::guard::Guarded;
+use ray_runtime::kept::{Kept, Read};
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::service::{SlimService, WatchedService};
 use ray_runtime::store::Cached;
@@ -68,7 +66,8 @@ impl Caches {
         Children {
             cluster: cluster
                 .filter(|name| !name.is_empty())
-                .and_then(|name| self.clusters.get(&named(name))),
+                .and_then(|name| self.clusters.get(&named(name)))
+                .map(|entry| entry.read()),
             submitter: self
                 .submitters
                 .get(&key)
@@ -85,7 +84,7 @@ impl Caches {
 /// The children of a RayJob.
 pub struct Children {
     /// The RayCluster that the status names.
-    pub cluster: Option<Arc<Entry<RayCluster>>>,
+    cluster: Option<Read<RayCluster>>,
     submitter: Submitter,
     head_service: HeadService,
 }
@@ -94,9 +93,9 @@ impl Children {
     /// Why the RayCluster cannot be read, if it cannot.
     #[must_use]
     pub fn unreadable(&self) -> Option<&str> {
-        match &self.cluster.as_ref()?.object {
-            Guarded::Readable(_) => None,
-            Guarded::Unreadable(_, reason) => Some(reason),
+        match self.cluster.as_ref()? {
+            Read::Decoded(_) => None,
+            Read::Undecodable(why) => Some(why),
         }
     }
 
@@ -104,7 +103,10 @@ impl Children {
     #[must_use]
     pub fn observed(&self, suffixes: [String; 2]) -> Observed<'_> {
         Observed {
-            cluster: self.cluster.as_ref().and_then(|cluster| cluster.readable()),
+            cluster: match &self.cluster {
+                Some(Read::Decoded(cluster)) => Some(cluster),
+                Some(Read::Undecodable(_)) | None => None,
+            },
             submitter: self.submitter.clone(),
             head_service: self.head_service.clone(),
             ray: None,
@@ -125,10 +127,9 @@ pub struct WatchedRayJob {
 impl WatchedRayJob {
     /// Keeps `object`.
     #[must_use]
-    pub fn new(object: Guarded<RayJob>) -> Self {
+    pub fn new(object: Kept<RayJob>) -> Self {
         let entry = Entry::new(object);
-        let status = entry.readable().and_then(|job| job.status.as_ref());
-        let name = status.and_then(|status| status.ray_cluster_name.clone());
+        let name = entry.object.status().and_then(|status| status.ray_cluster_name);
         let cluster = name.map(|name| ObjectKey::new(entry.key().namespace.clone(), name));
         Self { entry, cluster }
     }
@@ -149,50 +150,10 @@ impl Cached for WatchedRayJob {
     }
 }
 
-/// A RayCluster for its cache: of its spec only what the dashboard's address and the submitter follow from.
+/// A RayCluster for its cache, found by the RayJob that it was made for.
 #[must_use]
-pub fn watched_cluster(object: Guarded<RayCluster>) -> Entry<RayCluster> {
-    let object = match object {
-        Guarded::Readable(mut cluster) => {
-            cluster.spec = slim_spec(cluster.spec);
-            cluster.metadata.annotations = None;
-            Guarded::Readable(cluster)
-        }
-        unreadable @ Guarded::Unreadable(..) => unreadable,
-    };
+pub fn watched_cluster(object: Kept<RayCluster>) -> Entry<RayCluster> {
     Entry::owned(object, "RayJob")
-}
-
-fn slim_spec(spec: RayClusterSpec) -> RayClusterSpec {
-    let HeadGroupSpec {
-        template,
-        head_service,
-        service_type,
-        ..
-    } = spec.head_group_spec;
-    let ray_container = template.spec.and_then(|pod| pod.containers.into_iter().next());
-    let containers = ray_container.map(|container| Container {
-        name: container.name,
-        image: container.image,
-        ports: container.ports,
-        ..Container::default()
-    });
-    RayClusterSpec {
-        auth_options: spec.auth_options,
-        head_group_spec: HeadGroupSpec {
-            template: PodTemplateSpec {
-                metadata: template.metadata,
-                spec: Some(PodSpec {
-                    containers: containers.into_iter().collect(),
-                    ..PodSpec::default()
-                }),
-            },
-            head_service,
-            service_type,
-            ..HeadGroupSpec::default()
-        },
-        ..RayClusterSpec::default()
-    }
 }
 
 /// A head Service for its cache, found by its RayJob.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use kube::Resource;
 use ray_api::v1::RayJob;
 use ray_api::v1::job::JobDeploymentStatus;
 use ray_runtime::controller::{Pass, Reconcile};
-use ray_runtime::guard::Guarded;
+use ray_runtime::kept::Read;
 use ray_runtime::object_key::ObjectKey;
 
 use crate::RayJobController;
@@ -33,17 +34,21 @@ impl Reconcile for RayJobController {
             return Ok(Pass::skipped());
         };
         let known;
-        let job = match &watched.entry.object {
-            Guarded::Readable(job) => job.as_ref(),
-            Guarded::Unreadable(metadata, reason) => {
+        let job = match watched.entry.read() {
+            Read::Decoded(job) => {
+                known = *job;
+                &known
+            }
+            Read::Undecodable(reason) => {
                 self.recorder
-                    .unreadable(&watched.entry.object, "InvalidRayJobSpec", reason);
+                    .unreadable(&watched.entry.object, "InvalidRayJobSpec", &reason);
+                let metadata = watched.entry.object.meta();
                 if metadata.deletion_timestamp.is_none() {
                     return Ok(Pass::skipped());
                 }
                 // Our finalizer must not hold what cannot be read.
                 known = RayJob {
-                    metadata: metadata.as_ref().clone(),
+                    metadata: metadata.clone(),
                     ..RayJob::default()
                 };
                 &known

@@ -460,7 +460,7 @@ fn steps_of_a_cluster_that_comes_up_are_few() {
     passes.pods[1] = pod("w1", "worker", "Running", "False");
     let step = passes.next();
     assert_eq!(step.available_worker_replicas, Some(1));
-    assert!(waits(Some(&starting), &step, 9) && !waits(Some(&starting), &step, 10));
+    assert!(waits(Some(&starting), &step, 19) && !waits(Some(&starting), &step, 20));
     assert!(!waits(Some(&starting), &step, -60), "a clock that was set back");
 
     passes.pods[1] = pod("w1", "worker", "Running", "True");

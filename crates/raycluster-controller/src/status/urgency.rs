@@ -18,7 +18,7 @@ const FIRST: SignedDuration = SignedDuration::from_secs(2);
 /// Between two steps of a cluster that has been ready once, and before the head's readiness is told.
 const STEP: SignedDuration = SignedDuration::from_secs(1);
 /// Between two steps of a cluster that comes up: nobody acts on its counts.
-const STARTING_STEP: SignedDuration = SignedDuration::from_secs(10);
+const STARTING_STEP: SignedDuration = SignedDuration::from_secs(20);
 
 /// How long the write of `new` may wait from now on; zero or less when it may not. `pods` are those that exist.
 #[must_use]

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::*;
-use crate::apply::replica_pods;
-use crate::build::{Context, HeadIdentity, PodDefaults};
+use crate::apply::NewPod;
+use crate::build::{Context, PodDefaults};
 use crate::observe::Children;
 
 #[path = "../../../tests/support/random_cluster/mod.rs"]
@@ -127,16 +127,11 @@ impl<'a> Model<'a> {
                 label,
             ));
         }
-        let identity = HeadIdentity {
-            suffix: "head1",
-            spec_hash: &self.spec_hash,
-        };
-        let head = plan
-            .create_head
-            .then(|| build::head_pod(&context, self.cluster, &identity));
+        let head = plan.create_head.then_some(NewPod::Head);
         let creates = plan.creates.iter();
-        let workers = creates.flat_map(|create| replica_pods(&context, self.cluster, create, &self.random));
-        for pod in head.into_iter().chain(workers) {
+        let workers = creates.flat_map(|create| NewPod::of_replica(self.cluster, create, &self.random));
+        for new in head.into_iter().chain(workers) {
+            let pod = new.build(&context, self.cluster, &self.spec_hash);
             self.children.pods.wrote(RayPod::from(stored::<Pod, SlimPod>(&pod)));
         }
     }
