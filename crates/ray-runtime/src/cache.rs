@@ -7,6 +7,15 @@ use std::sync::Arc;
 use crate::object_key::ObjectKey;
 use crate::store::{Cached, Store};
 
+/// What is counted of a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheCount {
+    /// Objects in it.
+    pub objects: usize,
+    /// Objects read of it so far, see [`Store::reads`].
+    pub reads: u64,
+}
+
 /// One store for all namespaces, or one for each that is watched.
 #[derive(Debug)]
 pub struct Cache<V> {
@@ -61,6 +70,21 @@ impl<V: Cached> Cache<V> {
     #[must_use]
     pub fn all(&self) -> Vec<Arc<V>> {
         self.stores().flat_map(|(_, store)| store.all()).collect()
+    }
+
+    /// How much it holds, and how much was read of it.
+    #[must_use]
+    pub fn count(&self) -> CacheCount {
+        CacheCount {
+            objects: self.stores().map(|(_, store)| store.len()).sum(),
+            reads: self.reads(),
+        }
+    }
+
+    /// See [`Store::reads`].
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.stores().map(|(_, store)| store.reads()).sum()
     }
 
     /// See [`Store::wrote`].

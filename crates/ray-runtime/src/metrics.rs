@@ -1,8 +1,14 @@
-//! Metrics of a controller's passes, under the names that dashboards for KubeRay read.
+//! Metrics of a controller's passes, under the names that dashboards for KubeRay read; and of its caches.
 
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+use crate::cache::CacheCount;
 
 /// Counts of one controller.
 #[derive(Debug)]
@@ -87,5 +93,91 @@ impl ControllerMetrics {
         self.depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
         self.adds.inc_by(added.saturating_sub(self.adds.get()));
         self.active.set(i64::try_from(active).unwrap_or(i64::MAX));
+    }
+}
+
+/// Registers the metrics of caches, made from them when they are asked for: `counts` has one entry for each cache, with
+/// the kind that it keeps. Caches of the same kind count together.
+pub fn register_caches(
+    registry: &Registry,
+    counts: impl Fn() -> Vec<(&'static str, CacheCount)> + Send + Sync + 'static,
+) -> prometheus::Result<()> {
+    let metrics = CacheMetrics::new()?;
+    registry.register(Box::new(Caches { counts, metrics }))
+}
+
+struct Caches<F> {
+    counts: F,
+    metrics: CacheMetrics,
+}
+
+struct CacheMetrics {
+    objects: IntGaugeVec,
+    reads: IntCounterVec,
+}
+
+impl CacheMetrics {
+    fn new() -> prometheus::Result<Self> {
+        let objects = Opts::new(
+            "ray_controller_cache_objects",
+            "Objects in the controller's caches by kind.",
+        );
+        let reads = Opts::new(
+            "ray_controller_cache_reads_total",
+            "Objects read from the controller's caches by kind; a look-up that finds none counts as one.",
+        );
+        Ok(Self {
+            objects: IntGaugeVec::new(objects, &["kind"])?,
+            reads: IntCounterVec::new(reads, &["kind"])?,
+        })
+    }
+}
+
+impl<F: Fn() -> Vec<(&'static str, CacheCount)> + Send + Sync> Collector for Caches<F> {
+    fn desc(&self) -> Vec<&Desc> {
+        let CacheMetrics { objects, reads } = &self.metrics;
+        objects.desc().into_iter().chain(reads.desc()).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(CacheMetrics { objects, reads }) = CacheMetrics::new() else {
+            return Vec::new();
+        };
+        for (kind, count) in (self.counts)() {
+            let held = i64::try_from(count.objects).unwrap_or(i64::MAX);
+            objects.with_label_values(&[kind]).add(held);
+            reads.with_label_values(&[kind]).inc_by(count.reads);
+        }
+        objects.collect().into_iter().chain(reads.collect()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::TextEncoder;
+
+    use super::*;
+
+    #[test]
+    fn caches_of_one_kind_count_together() {
+        let registry = Registry::new();
+        let count = |objects, reads| CacheCount { objects, reads };
+        let counts = move || {
+            vec![
+                ("Pod", count(4, 40)),
+                ("Service", count(1, 2)),
+                ("Service", count(3, 5)),
+            ]
+        };
+        register_caches(&registry, counts).unwrap();
+        let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let series: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let want = [
+            "ray_controller_cache_objects{kind=\"Pod\"} 4",
+            "ray_controller_cache_objects{kind=\"Service\"} 4",
+            "ray_controller_cache_reads_total{kind=\"Pod\"} 40",
+            "ray_controller_cache_reads_total{kind=\"Service\"} 7",
+        ];
+        assert_eq!(series, want);
     }
 }

@@ -9,6 +9,7 @@
 //! missing pod. A new list drops what was written before it began, since the list shows it or it is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::object_key::ObjectKey;
@@ -43,6 +44,8 @@ pub struct Change<V> {
 #[derive(Debug)]
 pub struct Store<V> {
     inner: RwLock<Inner<V>>,
+    /// Objects that were read.
+    reads: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl<V> Default for Store<V> {
                 latest: 0,
                 ready: false,
             }),
+            reads: AtomicU64::new(0),
         }
     }
 }
@@ -91,25 +95,24 @@ impl<V> Default for Store<V> {
 impl<V: Cached> Store<V> {
     /// The object of that key.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<V>> {
-        self.read(|inner| inner.get(key))
+        let found = self.read(|inner| inner.get(key));
+        self.count(1);
+        found
     }
 
     /// All objects found by `owner`, in the order of their keys.
     pub fn owned_by(&self, owner: &ObjectKey) -> Vec<Arc<V>> {
-        self.read(|inner| {
-            inner
-                .by_owner
-                .get(owner)
-                .into_iter()
-                .flatten()
-                .filter_map(|key| inner.get(key))
-                .collect()
-        })
+        let found: Vec<_> = self.read(|inner| {
+            let keys = inner.by_owner.get(owner).into_iter().flatten();
+            keys.filter_map(|key| inner.get(key)).collect()
+        });
+        self.count(found.len());
+        found
     }
 
     /// Every object. For metrics only: a pass must not cost as much as all objects.
     pub fn all(&self) -> Vec<Arc<V>> {
-        self.read(|inner| {
+        let found: Vec<_> = self.read(|inner| {
             let unseen = inner.written.keys().filter(|key| !inner.seen.contains_key(*key));
             inner
                 .seen
@@ -117,7 +120,14 @@ impl<V: Cached> Store<V> {
                 .chain(unseen)
                 .filter_map(|key| inner.get(key))
                 .collect()
-        })
+        });
+        self.count(found.len());
+        found
+    }
+
+    /// How many objects were read so far. A look that finds none counts as one, so that no look is for nothing.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Number of objects that the watch has shown.
@@ -276,6 +286,11 @@ impl<V: Cached> Store<V> {
                 new: None,
             }
         })
+    }
+
+    fn count(&self, found: usize) {
+        let found = u64::try_from(found).unwrap_or(u64::MAX);
+        self.reads.fetch_add(found.max(1), Ordering::Relaxed);
     }
 
     fn read<R>(&self, f: impl FnOnce(&Inner<V>) -> R) -> R {
@@ -568,6 +583,25 @@ mod tests {
         store.deleted(thing("a", "1", 6));
         store.applied(thing("a", "2", 7));
         assert_eq!(names(&store), ["a@7"]);
+    }
+
+    #[test]
+    fn each_object_that_is_read_counts_and_each_look_in_vain() {
+        let store = Store::default();
+        list(&store, [thing("a", "1", 1), thing("b", "2", 2)]);
+        store.wrote(thing("c", "3", 3));
+        store.applied(thing("c", "3", 4));
+        assert_eq!((store.reads(), store.len()), (0, 3));
+        let reads = |look: &dyn Fn()| {
+            let before = store.reads();
+            look();
+            store.reads() - before
+        };
+        assert_eq!(reads(&|| drop(store.get(&ObjectKey::new("ns", "a")))), 1);
+        assert_eq!(reads(&|| drop(store.get(&ObjectKey::new("ns", "other")))), 1);
+        assert_eq!(reads(&|| drop(store.owned_by(&ObjectKey::new("ns", "owner")))), 3);
+        assert_eq!(reads(&|| drop(store.owned_by(&ObjectKey::new("ns", "nobody")))), 1);
+        assert_eq!(reads(&|| drop(store.all())), 3);
     }
 
     #[test]

@@ -125,6 +125,7 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
     );
     background.extend(jobs);
 
+    metrics::register_caches(&environment.registry, clusters.clone(), children.clone())?;
     if environment.arguments.enable_metrics {
         metrics::register(&environment.registry, clusters.clone())?;
     }

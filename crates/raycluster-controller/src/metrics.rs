@@ -12,7 +12,9 @@ use ray_api::labels;
 use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_runtime::cache::Cache;
 use ray_runtime::entry::Entry;
+use ray_runtime::metrics;
 
+use crate::observe::Children;
 use crate::plan::condition;
 
 /// Registers the metrics over `clusters`.
@@ -21,6 +23,24 @@ pub fn register(registry: &Registry, clusters: Arc<Cache<Entry<RayCluster>>>) ->
         clusters,
         gauges: Gauges::new()?,
     }))
+}
+
+/// Registers the metrics of the caches.
+pub fn register_caches(
+    registry: &Registry,
+    clusters: Arc<Cache<Entry<RayCluster>>>,
+    children: Arc<Children>,
+) -> prometheus::Result<()> {
+    metrics::register_caches(registry, move || {
+        vec![
+            ("RayCluster", clusters.count()),
+            ("Pod", children.pods.count()),
+            ("Service", children.services.count()),
+            ("Service", children.headless_services.count()),
+            ("Service", children.serve_services.count()),
+            ("Job", children.cleanup_jobs.count()),
+        ]
+    })
 }
 
 struct Clusters {

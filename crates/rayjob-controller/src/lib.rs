@@ -78,6 +78,7 @@ pub fn start_with(environment: &Environment, dashboard: Arc<dyn Dashboard>) -> a
     let caches = Arc::new(Caches::new(&environment.arguments.namespaces()));
     let queue = Arc::new(WorkQueue::default());
     let durations = Arc::new(Durations::default());
+    metrics::register_caches(&environment.registry, caches.clone())?;
     if environment.arguments.enable_metrics {
         metrics::register(&environment.registry, caches.jobs.clone(), durations.clone())?;
     }

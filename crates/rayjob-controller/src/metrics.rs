@@ -15,10 +15,11 @@ use prometheus::{GaugeVec, Opts, Registry};
 use ray_api::v1::RayJob;
 use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
 use ray_runtime::cache::Cache;
+use ray_runtime::metrics;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::store::Cached;
 
-use crate::observe::WatchedRayJob;
+use crate::observe::{Caches, WatchedRayJob};
 
 /// Registers the metrics.
 pub fn register(
@@ -31,6 +32,18 @@ pub fn register(
         durations,
         gauges: Gauges::new()?,
     }))
+}
+
+/// Registers the metrics of the caches.
+pub fn register_caches(registry: &Registry, caches: Arc<Caches>) -> prometheus::Result<()> {
+    metrics::register_caches(registry, move || {
+        vec![
+            ("RayJob", caches.jobs.count()),
+            ("RayCluster", caches.clusters.count()),
+            ("Job", caches.submitters.count()),
+            ("Service", caches.services.count()),
+        ]
+    })
 }
 
 /// How long attempts took that were followed by another.
