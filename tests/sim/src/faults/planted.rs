@@ -176,7 +176,8 @@ impl Planted {
                 self.note_spec(&event["object"]);
             }
             self.understand(&asked, &mut event["object"]);
-            format!("{event}\n").into()
+            // The type comes first, as from Kubernetes: an object that comes before it is not read by everybody.
+            format!("{{\"type\":{},\"object\":{}}}\n", event["type"], event["object"]).into()
         };
         body.map_frame(move |frame: Frame<Bytes>| frame.map_data(&heard))
             .boxed_unsync()
