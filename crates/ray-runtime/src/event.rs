@@ -187,7 +187,7 @@ impl Recorder {
             "{path} cannot be read: {why}. It was stored through an API version or a definition that does not look at this \
              field; correct it"
         );
-        tracing::warn!(reason = why, "the object cannot be read");
+        tracing::warn!(namespace, name, reason = why, "the object cannot be read");
         self.publish(Event {
             regarding,
             type_: EventType::Warning,

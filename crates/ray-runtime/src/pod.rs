@@ -79,7 +79,7 @@ pub struct Trouble {
     pub message: String,
 }
 
-/// A pod of a Ray cluster.
+/// A pod of a Ray cluster. There may be many thousands, nearly all of them without trouble, so that is kept elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RayPod {
     key: ObjectKey,
@@ -110,13 +110,13 @@ pub struct RayPod {
     /// `spec.restartPolicy`.
     pub restart_policy: String,
     /// How the Ray container (the first) ended, if it has and was not started again.
-    pub ray_container_terminated: Option<Trouble>,
+    pub ray_container_terminated: Option<Box<Trouble>>,
     /// The first container that waits or has ended, in the order of the container statuses.
-    pub first_stopped: Option<Trouble>,
+    pub first_stopped: Option<Box<Trouble>>,
     /// Why the pod cannot be scheduled, or why an init container does not go on.
-    pub held_back: Option<Trouble>,
+    pub held_back: Option<Box<Trouble>>,
     /// Why Kubernetes itself ended the pod, for example `Evicted`.
-    pub ended: Option<Trouble>,
+    pub ended: Option<Box<Trouble>>,
     /// Name of the init container that runs.
     pub init_container: Option<String>,
     /// Restarts of the Ray container.
@@ -344,10 +344,10 @@ impl From<SlimPod> for RayPod {
             terminating: metadata.deletion_timestamp.is_some(),
             phase: phase(&status.phase),
             ready: ready(&status.conditions),
-            ray_container_terminated: ray_status.and_then(ContainerStatus::terminated),
-            first_stopped: first_stopped(&status.container_statuses),
-            held_back: held_back(&status),
-            ended: ended(&status),
+            ray_container_terminated: ray_status.and_then(ContainerStatus::terminated).map(Box::new),
+            first_stopped: first_stopped(&status.container_statuses).map(Box::new),
+            held_back: held_back(&status).map(Box::new),
+            ended: ended(&status).map(Box::new),
             init_container: running(&status.init_container_statuses),
             ray_container_restarts: ray_status.map_or(0, |container| container.restart_count),
             recreate_hash: annotation(annotations::UPGRADE_STRATEGY_RECREATE_HASH),

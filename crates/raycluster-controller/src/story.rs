@@ -7,6 +7,7 @@ use ray_api::go_quote::quote;
 use ray_api::names;
 use ray_api::v1::RayCluster;
 use ray_runtime::event::{Event, EventType, Recorder, regarding};
+use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{NodeType, RayPod, Trouble};
 
 use crate::build::fault_tolerance::storage_namespace;
@@ -45,7 +46,8 @@ impl<'a> Story<'a> {
     /// Workers that the autoscaler wants deleted stay for now.
     pub fn held_back(&self, held_back: &HeldBack) {
         let note = held_back.to_string();
-        tracing::warn!(note, "workers are not deleted");
+        let ObjectKey { namespace, name } = ObjectKey::of(self.object);
+        tracing::warn!(namespace, name, note, "workers are not deleted");
         self.warn("WorkerDeletionHeldBack", DELETE, note);
     }
 
@@ -340,7 +342,8 @@ impl<'a> Story<'a> {
                 ("RedisCleanupSkipped", note)
             }
         };
-        tracing::warn!(reason, note, "the finalizer is removed");
+        let ObjectKey { namespace, name } = ObjectKey::of(self.object);
+        tracing::warn!(namespace, name, reason, note, "the finalizer is removed");
         self.warn(reason, CLEANUP, note);
     }
 
@@ -390,7 +393,7 @@ fn condition_of(pod: &RayPod) -> String {
         (reason, "") => reason.to_owned(),
         (reason, message) => format!("{reason}: {message}"),
     };
-    let terminated = pod.ray_container_terminated.as_ref();
+    let terminated = pod.ray_container_terminated.as_deref();
     let ended = pod.ended.as_ref().map(|ended| format!(" ({})", words(ended)));
     format!(
         "Pod status: {}{}; Pod restart policy: {}; Ray container terminated status: {}",

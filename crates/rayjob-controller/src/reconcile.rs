@@ -62,7 +62,8 @@ impl Reconcile for RayJobController {
         if job.metadata.deletion_timestamp.is_none()
             && let Some(reason) = children.unreadable()
         {
-            tracing::warn!(reason, "the RayCluster of the RayJob cannot be read");
+            let ObjectKey { namespace, name } = key;
+            tracing::warn!(namespace, name, reason, "the RayCluster of the RayJob cannot be read");
             return Ok(Pass::waiting(Some(SAFETY_NET)));
         }
         self.pass(key, job, &children).await
@@ -92,18 +93,23 @@ impl RayJobController {
     }
 
     async fn carry_out(&self, key: &ObjectKey, subject: Subject<'_>, step: Step) -> Result<Pass, Error> {
+        let ObjectKey { namespace, name } = key;
         let job = subject.job;
         if let Some(status) = &step.status {
             if !self.applier.confirm(subject, &step.guards).await? {
-                tracing::info!(cause = %step.cause, "the caches were behind, looking again");
+                tracing::info!(namespace, name, cause = %step.cause, "the caches were behind, looking again");
                 return Ok(Pass::waiting(AT_ONCE));
             }
             let kept = self.applier.record(job, status).await?;
             self.durations.note(key, job, status, self.clock.now());
             let before = job.status.clone().unwrap_or_default().phase();
-            tracing::info!(cause = %step.cause, from = %before, to = %status.phase(), job_status = %status.ray_status(), "recorded");
+            tracing::info!(namespace, name, cause = %step.cause, from = %before, to = %status.phase(), job_status = %status.ray_status(), "recorded");
             if !kept {
-                tracing::warn!("the API server stored another status than was written: is the CRD of this version?");
+                tracing::warn!(
+                    namespace,
+                    name,
+                    "the API server stored another status than was written: is the CRD of this version?"
+                );
                 return Ok(Pass::waiting(Some(self.random.jitter(SAFETY_NET))));
             }
             return Ok(Pass::completed(AT_ONCE));

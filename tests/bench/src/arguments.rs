@@ -45,7 +45,7 @@ pub struct Arguments {
     /// Keep the logs of the servers and the operators: target/bench/run.
     #[arg(long)]
     pub keep_logs: bool,
-    /// Put the results into this Markdown file as well, in place of the last record in it.
+    /// Put the results into this Markdown file as well, in place of the last record of these scenarios.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// `job-start` on this cluster, with real Ray; no operator may run there.

@@ -80,4 +80,5 @@ measures! {
     Calls: Count, "API calls";
     CallsOfOne: Count, "API calls a cluster, besides events";
     EventsOfOne: Count, "event calls a cluster";
+    PassesOfOne: Count, "passes a cluster";
 }

@@ -8,22 +8,42 @@ use anyhow::{Context, Result};
 use crate::report::Report;
 use crate::table;
 
-/// What is below this line is written anew.
+/// Records are below this line, each of some scenarios and below a line of its own.
 const BELOW: &str = "<!-- What is below was written by `make bench` with `--record`. -->";
+/// How that line begins.
+const RECORD: &str = "<!-- record: ";
 /// Name of the chart beside the file.
 const CHART: &str = "benchmarks-growth.svg";
 
-/// Puts `report` into the file at `path`, in place of the last one, and the chart beside it.
+/// Puts `report` into the file at `path`, in place of the last record of the same scenarios, and the chart beside it.
 pub fn write(path: &Path, report: &Report, chart: Option<&str>) -> Result<()> {
     let text = std::fs::read_to_string(path)?;
-    let (prose, _) = text
+    let (prose, records) = text
         .split_once(BELOW)
         .with_context(|| format!("there is no line {BELOW}"))?;
     if let Some(chart) = chart {
         std::fs::write(path.with_file_name(CHART), chart)?;
     }
-    std::fs::write(path, format!("{prose}{BELOW}\n\n{}", markdown(report, chart.is_some())))?;
+    let scenarios: Vec<_> = report.runs.iter().map(|run| run.scenario).collect();
+    let line = format!("{RECORD}{} -->", distinct(scenarios).join(", "));
+    let new = format!("{line}\n\n{}\n", markdown(report, chart.is_some()));
+    let mut records: Vec<_> = records
+        .split(RECORD)
+        .skip(1)
+        .map(|old| format!("{RECORD}{old}"))
+        .collect();
+    match records.iter_mut().find(|old| old.starts_with(&line)) {
+        Some(old) => *old = new,
+        None => records.push(new),
+    }
+    let text = format!("{prose}{BELOW}\n\n{}\n", records.concat().trim_end());
+    std::fs::write(path, text)?;
     Ok(())
+}
+
+fn distinct(mut names: Vec<&str>) -> Vec<&str> {
+    names.dedup();
+    names
 }
 
 fn markdown(report: &Report, chart: bool) -> String {
@@ -85,6 +105,7 @@ fn rows(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::Name;
     use crate::measure::Measure;
     use crate::report::tests::{report, run};
 
@@ -94,8 +115,14 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("benchmarks.md");
         std::fs::write(&path, format!("# Prose\n\n{BELOW}\nold\n")).unwrap();
-        let report = report(vec![run(10, "ours", &[(Measure::Cpu, 1.5)])]);
+        let mut other = run(10, "ours", &[(Measure::Cpu, 2.5)]);
+        other.scenario = Name::Restart.as_str();
+        let (other, report) = (
+            report(vec![other]),
+            report(vec![run(10, "ours", &[(Measure::Cpu, 1.5)])]),
+        );
         write(&path, &report, Some("<svg/>")).unwrap();
+        write(&path, &other, None).unwrap();
         write(&path, &report, None).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let chart = std::fs::read_to_string(directory.join(CHART)).unwrap();
@@ -103,6 +130,11 @@ mod tests {
         assert!(text.starts_with("# Prose\n\n<!--") && !text.contains("old"), "{text}");
         assert!(text.contains("hack/bench/bench clusters --clusters=10,20\n"), "{text}");
         assert_eq!(text.matches("| processor time | 1.50 s |\n").count(), 1, "{text}");
+        assert_eq!(
+            text.matches("| processor time | 2.50 s |\n").count(),
+            1,
+            "another one stays: {text}"
+        );
         assert_eq!(chart, "<svg/>");
     }
 

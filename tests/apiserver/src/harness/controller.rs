@@ -139,7 +139,7 @@ impl Drop for Controller {
 }
 
 /// The built binary: beside this test, or the release with `RELEASE_BINARIES=1`.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let executable = std::env::current_exe().unwrap();
     let profile = executable.ancestors().nth(2).unwrap();
     let profile = if release() {

@@ -18,8 +18,8 @@ use crate::trace::between;
 
 /// Workers of an idle cluster.
 const WORKERS: u32 = 1;
-/// Between two changes.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Between two changes: fifty are made while a thousand workers come.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Measures it.
 pub async fn run(bench: &Bench, operator: &Operator) -> Result<Run> {

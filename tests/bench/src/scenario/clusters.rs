@@ -53,6 +53,8 @@ async fn create(stand: &Stand, size: u32, workers: u32, run: &mut Run) -> Result
     run.figures
         .note(Measure::EventsOfOne, f64::from(events) / f64::from(size));
     run.figures.note(Measure::Calls, calls + events);
+    let passes = stand.operator.cluster_passes().await;
+    run.figures.note(Measure::PassesOfOne, passes / f64::from(size));
     run.calls = trace.table();
     Recording::of(stand.client(), &trace).await
 }
