@@ -1,6 +1,7 @@
 //! A deterministic simulator: the controllers unmodified, against an API server in memory.
 
 pub mod actors;
+pub mod allocations;
 pub mod api;
 pub mod clock;
 pub mod faults;

@@ -30,7 +30,7 @@ enum What {
     Run(One),
     /// Runs scenarios under all single faults and seeded mixtures, and prints a table.
     Sweep(Many),
-    /// Counts what RayClusters cost the API server; fails when it is more than it may be.
+    /// Counts what RayClusters cost, and cost when idle; fails when it is more than it may be.
     Growth(Growth),
     /// Runs a scenario calmly with many seeds, and prints how long that takes.
     Time(Times),
@@ -79,6 +79,9 @@ struct Growth {
     /// How many at once; may be given more than once.
     #[arg(long, default_values_t = [10, 100])]
     clusters: Vec<u64>,
+    /// How many hours they are left alone when all is at rest.
+    #[arg(long, default_value_t = growth::DAY)]
+    hours: u32,
 }
 
 #[derive(Args)]
@@ -176,12 +179,13 @@ fn sweep_all(definitions: &Arc<Definitions>, many: &Many) -> anyhow::Result<Exit
 }
 
 fn grow(definitions: &Arc<Definitions>, growth: &Growth) -> anyhow::Result<ExitCode> {
-    let mut excess = Vec::new();
+    let mut costs = Vec::new();
     for clusters in &growth.clusters {
-        let cost = growth::of(definitions, *clusters)?;
+        let cost = growth::of(definitions, *clusters, growth.hours)?;
         println!("{cost}");
-        excess.extend(cost.excess());
+        costs.push(cost);
     }
+    let excess = growth::excess(&costs);
     for what in &excess {
         println!("{what}");
     }

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::actors::hand::Surroundings;
 use crate::actors::{Order, Stage};
+use crate::allocations::apart;
 use crate::api::garbage::Collector;
 use crate::api::{Definitions, Key, Server};
 use crate::clock::SimClock;
@@ -76,9 +77,9 @@ impl World {
         let witnesses = Arc::new(Witnesses::default());
         let (orders, received) = mpsc::unbounded_channel();
         let stage = Stage::new(surroundings.clone(), seeds.next(), received);
-        tokio::spawn(stage.run(witnesses.clone()));
+        tokio::spawn(apart(stage.run(witnesses.clone())));
         let collector = Collector::new(surroundings.server.clone(), Random::seeded(seeds.next()));
-        tokio::spawn(collector.run());
+        tokio::spawn(apart(collector.run()));
         let controllers = Controllers::new(surroundings.clone(), incidents.clone(), seeds.next());
         trouble::begin(&surroundings, &controllers, &incidents);
         Self {

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::Requests;
 use crate::actors::hand::Surroundings;
+use crate::allocations::{Apart, apart};
 use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
 use crate::faults::life::Life;
@@ -78,6 +79,7 @@ struct Slot {
 struct Incarnation {
     number: u32,
     life: Arc<Life>,
+    registry: Registry,
     tasks: Vec<AbortHandle>,
 }
 
@@ -112,7 +114,7 @@ impl Controllers {
             incidents,
             crashes,
         });
-        tokio::spawn(bury(controllers.clone(), received));
+        tokio::spawn(apart(bury(controllers.clone(), received)));
         controllers
     }
 
@@ -187,6 +189,18 @@ impl Controllers {
             .iter()
             .map(|(name, slot)| ((*name).to_owned(), slot.record.requests()));
         requests.collect()
+    }
+
+    /// A counter of a controller, as its incarnations that live show it: the sum of its series.
+    #[must_use]
+    pub fn counter(&self, name: &str, metric: &str) -> f64 {
+        let slots = self.lock();
+        let living = slots.get(name).into_iter().flat_map(|slot| &slot.living);
+        let families = living.flat_map(|incarnation| incarnation.registry.gather());
+        let series = families
+            .filter(|family| family.name() == metric)
+            .flat_map(|family| family.get_metric().to_vec());
+        series.map(|series| series.get_counter().get_value()).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Slot>> {
@@ -271,6 +285,7 @@ impl Start<'_> {
         };
         let dashboard = Arc::new(Bounded::new(Called { planted, dashboard }, Limits::default()));
         let started = (controller.start)(&environment, dashboard)?;
+        let registry = environment.registry.clone();
         drop(environment);
         let mut tasks = vec![tokio::spawn(publisher).abort_handle()];
         let Started {
@@ -290,6 +305,7 @@ impl Start<'_> {
         Ok(Incarnation {
             number: *born,
             life,
+            registry,
             tasks,
         })
     }
@@ -314,7 +330,7 @@ impl Start<'_> {
             ..
         } = self.slot;
         let settings = &self.surroundings.settings;
-        let client = kube::Client::new(service, "default");
+        let client = kube::Client::new(Apart(service), "default");
         let random = Arc::new(Random::seeded(self.seeds.next()));
         let registry = Registry::new();
         let (recorder, publisher) = event::recorder(

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::runtime::Runtime;
 
 use super::end_state::EndState;
 use super::witness::Violation;
@@ -74,9 +75,14 @@ pub struct AtRest {
 
 /// Runs `future` in a runtime of its own, in this thread, on a paused clock.
 pub fn alone<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(runtime()?.block_on(future))
+}
+
+/// A runtime in this thread, on a paused clock. What was spawned goes on while the next future is run.
+pub fn runtime() -> anyhow::Result<Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build();
-    Ok(runtime.context("failed to make a runtime")?.block_on(future))
+    runtime.context("failed to make a runtime")
 }
