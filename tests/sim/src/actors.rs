@@ -108,10 +108,10 @@ impl Stage {
         let missing_images = surroundings.settings.missing_images.clone();
         let actors: [Box<dyn Actor>; 6] = [
             Box::new(node::Nodes::default()),
-            Box::new(scheduler::Scheduler),
+            Box::new(scheduler::Scheduler::default()),
             Box::new(kubelet::Kubelet::new(missing_images)),
             Box::new(job::JobController::default()),
-            Box::new(endpoints::Endpoints),
+            Box::new(endpoints::Endpoints::default()),
             Box::new(autoscaler::Autoscaler::default()),
         ];
         let seeds = Random::seeded(seed);

@@ -165,6 +165,17 @@ impl Server {
             .collect()
     }
 
+    /// The objects of a kind and a namespace that a Service with this selector has, in the order of their names.
+    #[must_use]
+    pub fn selected(&self, kind: &str, namespace: &str, selector: &Value) -> Vec<Arc<Value>> {
+        let (Some(kind), Some(labels)) = (self.definitions.kind(kind), selector.as_object()) else {
+            return Vec::new();
+        };
+        let state = self.lock();
+        let objects = state.store.labelled(kind.index, namespace, labels);
+        objects.map(|object| object.value().clone()).collect()
+    }
+
     /// Creates an object; its kind and namespace are in it.
     pub fn create(&self, user: &str, object: Value) -> Result<Arc<Value>, Refusal> {
         let key = Key::of(&object);

@@ -1,5 +1,6 @@
 //! EndpointSlices: which pods are behind a Service, and whether they are ready. One slice a Service.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,18 +15,30 @@ pub const USER: &str = "system:serviceaccount:kube-system:endpointslice-controll
 
 /// The controller of EndpointSlices.
 #[derive(Debug, Default)]
-pub struct Endpoints;
+pub struct Endpoints {
+    /// Services by one of the labels that they select: by the one that fewest of them are found by.
+    services: BTreeMap<Label, BTreeSet<Key>>,
+    /// That label of each.
+    labels: BTreeMap<Key, Label>,
+}
+
+/// A namespace, and a label with its value.
+type Label = (Arc<str>, String, String);
 
 impl Actor for Endpoints {
     fn saw(&mut self, change: &Change, hand: &mut Hand<'_>) {
         match &*change.key.kind {
-            "Service" => hand.look_within(&change.key, hand.timing().control),
+            "Service" => {
+                self.note(change);
+                hand.look_within(&change.key, hand.timing().control);
+            }
             "Pod" => {
-                for service in hand.server().list("Service", Some(&change.key.namespace)) {
+                let states: Vec<_> = [Some(change.object()), change.before()].into_iter().flatten().collect();
+                for key in self.candidates(&change.key.namespace, &states) {
+                    let service = hand.server().get(&key).unwrap_or_default();
                     let selector = &service["spec"]["selector"];
-                    let states = [Some(change.object()), change.before()];
-                    if states.into_iter().flatten().any(|pod| has_labels(pod, selector)) {
-                        hand.look_within(&Key::of(&service), hand.timing().control);
+                    if states.iter().any(|pod| has_labels(pod, selector)) {
+                        hand.look_within(&key, hand.timing().control);
                     }
                 }
             }
@@ -46,8 +59,9 @@ impl Actor for Endpoints {
             }
             return;
         };
-        let mut pods = hand.server().list("Pod", Some(&key.namespace));
-        pods.retain(|pod| has_labels(pod, &service["spec"]["selector"]) && pod["status"]["podIP"].is_string());
+        let selector = &service["spec"]["selector"];
+        let mut pods = hand.server().selected("Pod", &key.namespace, selector);
+        pods.retain(|pod| pod["status"]["podIP"].is_string());
         let endpoints = endpoints(&pods, service["spec"]["publishNotReadyAddresses"] == true);
         match known {
             None => {
@@ -58,6 +72,38 @@ impl Actor for Endpoints {
             Some(_) => hand.update(USER, &slice, |slice| slice["endpoints"] = endpoints),
         }
     }
+}
+
+impl Endpoints {
+    /// Keeps the Services up to date.
+    fn note(&mut self, change: &Change) {
+        let key = &change.key;
+        if let Some(label) = self.labels.remove(key)
+            && let Some(services) = self.services.get_mut(&label)
+        {
+            services.remove(key);
+        }
+        let Some(service) = change.after() else { return };
+        let found_by = |label: &Label| self.services.get(label).map_or(0, BTreeSet::len);
+        let rarest = labels(&key.namespace, &service["spec"]["selector"]).min_by_key(found_by);
+        if let Some(label) = rarest {
+            self.services.entry(label.clone()).or_default().insert(key.clone());
+            self.labels.insert(key.clone(), label);
+        }
+    }
+
+    /// The Services that may select a pod with any of these states.
+    fn candidates(&self, namespace: &Arc<str>, states: &[&Arc<Value>]) -> BTreeSet<Key> {
+        let of_pod = states.iter().map(|pod| labels(namespace, &pod["metadata"]["labels"]));
+        let services = of_pod.flatten().filter_map(|label| self.services.get(&label));
+        services.flatten().cloned().collect()
+    }
+}
+
+/// The fields of a selector or of labels.
+fn labels(namespace: &Arc<str>, fields: &Value) -> impl Iterator<Item = Label> {
+    let fields = fields.as_object().into_iter().flatten();
+    fields.map(|(name, value)| (namespace.clone(), name.clone(), text(value).to_owned()))
 }
 
 fn endpoints(pods: &[Arc<Value>], publish_not_ready: bool) -> Value {

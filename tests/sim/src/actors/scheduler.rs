@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use ray_api::quantity::Quantity;
 use serde_json::Value;
@@ -18,10 +19,18 @@ pub const USER: &str = "system:kube-scheduler";
 
 /// The scheduler.
 #[derive(Debug, Default)]
-pub struct Scheduler;
+pub struct Scheduler {
+    /// Pods that are on a node, and have not ended.
+    placed: BTreeMap<Key, (String, Room)>,
+    /// What they take of each node.
+    used: BTreeMap<String, Room>,
+}
 
 impl Actor for Scheduler {
     fn saw(&mut self, change: &Change, hand: &mut Hand<'_>) {
+        if &*change.key.kind == "Pod" {
+            self.note(change);
+        }
         match (&*change.key.kind, change.after()) {
             ("Pod", Some(pod)) if change.before().is_none() && waits(pod) => {
                 hand.look_within(&change.key, hand.timing().schedule);
@@ -36,7 +45,7 @@ impl Actor for Scheduler {
         let Some(pod) = hand.server().get(key).filter(|pod| waits(pod)) else {
             return;
         };
-        match place(&pod, hand) {
+        match self.place(&pod, hand) {
             // A binding says in the same write that the pod is scheduled.
             Ok(node) => hand.bind(USER, key, &node),
             Err(message) if text(&condition(&pod, "PodScheduled")["message"]) == message => {}
@@ -76,29 +85,44 @@ fn look_again(hand: &mut Hand<'_>) {
     }
 }
 
-/// The node that a pod fits on; otherwise the message of the condition.
-fn place(pod: &Value, hand: &Hand<'_>) -> Result<String, String> {
-    let nodes = hand.server().list("Node", None);
-    let mut used: BTreeMap<String, Room> = BTreeMap::new();
-    for other in hand.server().list("Pod", None).iter().filter(|other| !ended(other)) {
-        let node = text(&other["spec"]["nodeName"]);
-        if !node.is_empty() {
-            used.entry(node.to_owned()).or_default().add(&Room::of(other));
+impl Scheduler {
+    /// Keeps account of the nodes.
+    fn note(&mut self, change: &Change) {
+        let on_node = |pod: &&Arc<Value>| !ended(pod) && !text(&pod["spec"]["nodeName"]).is_empty();
+        match change.after().filter(on_node) {
+            Some(pod) if !self.placed.contains_key(&change.key) => {
+                let (node, room) = (text(&pod["spec"]["nodeName"]).to_owned(), Room::of(pod));
+                self.used.entry(node.clone()).or_default().add(&room);
+                self.placed.insert(change.key.clone(), (node, room));
+            }
+            Some(_) => {}
+            None => {
+                if let Some((node, room)) = self.placed.remove(&change.key)
+                    && let Some(used) = self.used.get_mut(&node)
+                {
+                    used.subtract(&room);
+                }
+            }
         }
     }
-    let wanted = Room::of(pod);
-    let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for node in &nodes {
-        let name = text(&node["metadata"]["name"]);
-        let lacks = lacks(node, used.get(name), &wanted);
-        if lacks.is_empty() {
-            return Ok(name.to_owned());
+
+    /// The node that a pod fits on; otherwise the message of the condition.
+    fn place(&self, pod: &Value, hand: &Hand<'_>) -> Result<String, String> {
+        let nodes = hand.server().list("Node", None);
+        let wanted = Room::of(pod);
+        let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for node in &nodes {
+            let name = text(&node["metadata"]["name"]);
+            let lacks = lacks(node, self.used.get(name), &wanted);
+            if lacks.is_empty() {
+                return Ok(name.to_owned());
+            }
+            for reason in lacks {
+                *reasons.entry(reason).or_default() += 1;
+            }
         }
-        for reason in lacks {
-            *reasons.entry(reason).or_default() += 1;
-        }
+        Err(message(nodes.len(), &reasons))
     }
-    Err(message(nodes.len(), &reasons))
 }
 
 /// Why a pod does not fit on a node.
@@ -185,6 +209,12 @@ impl Room {
         self.cpu += &other.cpu;
         self.memory += &other.memory;
         self.pods += &other.pods;
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.cpu -= &other.cpu;
+        self.memory -= &other.memory;
+        self.pods -= &other.pods;
     }
 }
 

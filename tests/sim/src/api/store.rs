@@ -6,11 +6,11 @@
 //!
 //! Objects are shared: a change, the journal and every watch hold the same value, and its text is made once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::key::Key;
@@ -97,8 +97,40 @@ impl Change {
 pub(super) struct Kept {
     /// By `NAMESPACE/NAME`, which is the order of lists in Kubernetes.
     objects: BTreeMap<String, Arc<Object>>,
+    /// Their paths, by label and value.
+    by_label: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     log: Vec<Arc<Change>>,
     newer: Arc<Notify>,
+}
+
+impl Kept {
+    fn with_label(&self, (name, value): (&String, &Value)) -> Option<&BTreeSet<String>> {
+        self.by_label.get(name)?.get(value.as_str()?)
+    }
+
+    /// Notes that the labels of the object at `path` have changed.
+    fn index(&mut self, path: &str, before: Option<&Object>, after: Option<&Object>) {
+        let labels = |object: Option<&Object>| object.map(|object| object.value["metadata"]["labels"].clone());
+        let [before, after] = [before, after].map(|object| labels(object).unwrap_or_default());
+        if before == after {
+            return;
+        }
+        for (name, value) in texts(&before) {
+            if let Some(paths) = self.by_label.get_mut(name).and_then(|values| values.get_mut(value)) {
+                paths.remove(path);
+            }
+        }
+        for (name, value) in texts(&after) {
+            let values = self.by_label.entry(name.clone()).or_default();
+            values.entry(value.to_owned()).or_default().insert(path.to_owned());
+        }
+    }
+}
+
+/// The fields of an object that are texts.
+fn texts(object: &Value) -> impl Iterator<Item = (&String, &str)> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.filter_map(|(name, value)| Some((name, value.as_str()?)))
 }
 
 /// All objects.
@@ -162,6 +194,30 @@ impl Store {
             .map(|(path, object)| (path.as_str(), object))
     }
 
+    /// The objects of a kind and a namespace that have these labels, in the order of their paths.
+    pub fn labelled<'a>(
+        &'a self,
+        kind: usize,
+        namespace: &str,
+        labels: &'a Map<String, Value>,
+    ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+        let prefix = path(namespace, "");
+        let kept = &self.kinds[kind];
+        let found = labels.iter().map(|label| kept.with_label(label));
+        // Those with the rarest of the labels are few; none has a label that nothing has.
+        let fewest = found.min_by_key(|paths| paths.map_or(0, BTreeSet::len)).flatten();
+        let from = fewest.into_iter().flat_map(move |paths| {
+            let end = prefix.clone();
+            let paths = paths.range(prefix.clone()..);
+            paths.take_while(move |path| path.starts_with(&end))
+        });
+        let objects = from.filter_map(|path| kept.objects.get(path));
+        objects.filter(move |object| {
+            let of_object = &object.value["metadata"]["labels"];
+            labels.iter().all(|(name, value)| of_object[name] == *value)
+        })
+    }
+
     /// The changes after `revision`, of all kinds.
     pub fn changes(&self, revision: u64) -> &[Arc<Change>] {
         since(&self.log, revision)
@@ -187,7 +243,9 @@ impl Store {
         self.stamp(&mut value);
         let object = Object::new(value);
         let path = path(&key.namespace, &key.name);
-        let before = self.kinds[kind].objects.insert(path, object.clone());
+        let kept = &mut self.kinds[kind];
+        let before = kept.objects.insert(path.clone(), object.clone());
+        kept.index(&path, before.as_deref(), Some(&object));
         let type_ = if before.is_some() {
             ChangeType::Modified
         } else {
@@ -208,7 +266,10 @@ impl Store {
     /// Removes an object; `last` is its last state.
     pub fn remove(&mut self, kind: usize, key: Key, mut last: Value) -> Arc<Change> {
         self.stamp(&mut last);
-        let before = self.kinds[kind].objects.remove(&path(&key.namespace, &key.name));
+        let path = path(&key.namespace, &key.name);
+        let kept = &mut self.kinds[kind];
+        let before = kept.objects.remove(&path);
+        kept.index(&path, before.as_deref(), None);
         let object = Object::new(last);
         self.record(
             kind,

@@ -1,6 +1,6 @@
 //! The pod network: which head answers at an address, by the Service and its pods as the API server has them.
 
-use crate::actors::json::{deleting, has_labels, is, items, text, uid};
+use crate::actors::json::{deleting, is, items, text, uid};
 use crate::api::{Key, Server};
 
 use super::session::{Ray, SessionId};
@@ -31,10 +31,10 @@ pub fn through(server: &Server, ray: &Ray, service: &Key, port: Option<i64>) -> 
     let has_port = port.is_none_or(|port| items(&spec["ports"]).any(|known| known["port"] == port));
     let namespace = text(&service["metadata"]["namespace"]);
     let all = spec["publishNotReadyAddresses"] == true;
-    let pods = server.list("Pod", Some(namespace));
+    let pods = server.selected("Pod", namespace, &spec["selector"]);
     let mut endpoints = pods
         .iter()
-        .filter(|pod| has_labels(pod, &spec["selector"]) && pod["status"]["podIP"].is_string())
+        .filter(|pod| pod["status"]["podIP"].is_string())
         .filter(|pod| all || (is(pod, "Ready") && !deleting(pod)))
         .peekable();
     if endpoints.peek().is_none() {
