@@ -21,8 +21,8 @@ unit: ## Tests without a cluster
 	hack/test/test unit
 sim: ## Scenarios of the simulator under every single fault, and some mixtures of them
 	hack/test/test sim
-sim-long: ## The same, a thousand mixtures for each scenario, and what a cluster costs among a thousand
-	SIM_SEEDS=1000 SIM_CLUSTERS=1000 hack/test/test sim
+sim-long: ## The same, a thousand mixtures for each scenario
+	SIM_SEEDS=1000 hack/test/test sim
 apiserver-test: ## Tests on a real API server
 	hack/test/test apiserver
 e2e: ## All tests with real Ray on the development cluster

@@ -36,8 +36,8 @@ const USER: &str = "kubectl";
 const NAMESPACE: &str = "default";
 
 /// Most calls that a cluster of four pods may cost besides events: five creates, the first status, that the head is ready,
-/// that all is, and two steps on the way, since pods here take half a minute.
-pub const MOST_CALLS: f64 = 10.0;
+/// and that all is.
+pub const MOST_CALLS: f64 = 8.0;
 /// Most events that it may cost.
 pub const MOST_EVENTS: f64 = 2.0;
 /// Most allocations until it is at rest, in about 24 passes. Measured: 9,470 to 9,980.
