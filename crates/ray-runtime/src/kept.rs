@@ -121,6 +121,8 @@ struct Parts {
 
 impl<'de, K> Deserialize<'de> for Kept<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Trap: in a watch event the type must come before the object, as Kubernetes writes it. Serde keeps an object that comes
+        // first as values, which are no text, and refuses the event.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let (metadata, texts) = match serde_json::from_str(text.get()) {
             Ok(Parts { metadata, spec, status }) => (metadata, Ok(Texts { spec, status })),
