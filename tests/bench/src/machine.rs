@@ -34,10 +34,15 @@ impl Machine {
                 .to_owned(),
             cores: std::thread::available_parallelism()?.get(),
             memory: kilobytes.unwrap_or_default().div_ceil(1 << 20),
-            kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+            kernel: numbers(read("/proc/sys/kernel/osrelease")?.trim()).to_owned(),
             load: read("/proc/loadavg")?.split(' ').next().unwrap_or_default().parse()?,
         })
     }
+}
+
+/// A version without what its builder has added.
+fn numbers(version: &str) -> &str {
+    version.split(['-', '+']).next().unwrap_or(version)
 }
 
 /// The value of the first line `key : value`.
@@ -108,6 +113,13 @@ mod tests {
         assert_eq!(value_of(text, "model name"), Some("Some CPU @ 2.0: fast"));
         assert_eq!(value_of(text, "MemTotal"), Some("24000000 kB"));
         assert_eq!(value_of(text, "name"), None);
+    }
+
+    #[test]
+    fn a_kernel_is_known_by_its_numbers() {
+        assert_eq!(numbers("6.1.0-13-amd64"), "6.1.0");
+        assert_eq!(numbers("6.12.3+deb13"), "6.12.3");
+        assert_eq!(numbers("6.12.3"), "6.12.3");
     }
 
     #[test]
