@@ -19,10 +19,10 @@ lint: ## Format check, clippy and shellcheck
 	hack/test/test fmt clippy shell
 unit: ## Tests without a cluster
 	hack/test/test unit
-sim: ## Scenarios of the simulator under every single fault, and some mixtures of them
+sim: ## Scenarios of the simulator under a share of the single faults, and some mixtures of them, in ten minutes
 	hack/test/test sim
-sim-long: ## The same, a thousand mixtures for each scenario
-	SIM_SEEDS=1000 hack/test/test sim
+sim-long: ## The same under every single fault, and a thousand mixtures for each scenario
+	SIM_RUNS=all SIM_SEEDS=1000 hack/test/test sim
 apiserver-test: ## Tests on a real API server
 	hack/test/test apiserver
 e2e: ## All tests with real Ray on the development cluster
@@ -31,6 +31,8 @@ test: ## All of it; RUNGS="unit charts" for some of it
 	hack/test/test $(RUNGS)
 bench: ## Measure speed and cost on fake nodes; BENCH="clusters --clusters=100 --against=BINARY" for more, --help lists it
 	hack/bench/bench $(BENCH)
+hostile: ## A tenant that writes whatever the API server takes, beside one that must be served: two hours; HOSTILE="--inputs=400" for less
+	hack/hostile/hostile $(or $(HOSTILE),--inputs=20000 --alone=120 --demand-times)
 deny: ## Licences, duplicates and sources of the dependencies
 	hack/test/deny $(CARGO_DENY_VERSION)
 

@@ -38,14 +38,44 @@ tag_of() {
 start_cluster() {
 	if [[ -n ${DEMO_CONTEXT:-} ]]; then
 		k get namespace "$NAMESPACE" >/dev/null || fail "the cluster of DEMO_CONTEXT=$DEMO_CONTEXT does not answer"
+		remember_cluster
 		load_elsewhere
 		return
 	fi
-	"$DEVCLUSTER" status >/dev/null 2>&1 || note cluster
+	is_the_cluster || forget
+	if there_is_none; then
+		note cluster
+	fi
 	"$DEVCLUSTER" up >/dev/null
+	remember_cluster
 	"$DEVCLUSTER" ray-image
 	"$ROOT/hack/images/load"
 }
+
+# there_is_none: one that is not ready is somebody's, too.
+there_is_none() {
+	local code=0
+	"$DEVCLUSTER" status >/dev/null 2>&1 || code=$?
+	((code == 3))
+}
+
+# identity: of the cluster, as long as it lives; nothing while there is none.
+identity() {
+	if [[ -n ${DEMO_CONTEXT:-} ]]; then
+		k get namespace kube-system -o 'jsonpath={.metadata.uid}' 2>/dev/null || true
+	else
+		sed -n 's/^ *certificate-authority-data: //p' "$("$DEVCLUSTER" kubeconfig)" 2>/dev/null | sha256sum | cut -c 1-16
+	fi
+}
+
+# What this demo noted of a cluster does not hold for the next one of its name.
+remember_cluster() {
+	is_the_cluster || forget
+	identity >"$STATE/identity"
+}
+
+# is_the_cluster: also while nothing is known of it yet.
+is_the_cluster() { [[ ! -s $STATE/identity || $(<"$STATE/identity") == "$(identity)" ]]; }
 
 # load_elsewhere: clusters of kind and k3d take archives; all others pull.
 load_elsewhere() {
@@ -61,7 +91,7 @@ load_elsewhere() {
 	done
 }
 
-# refuse_strangers: two operators on one API, or a job of that name, are not ours to touch.
+# refuse_strangers: two operators on one API, or objects with the names of the sample's, are not ours to touch.
 refuse_strangers() {
 	local others
 	others=$(k get deployments -A -l app.kubernetes.io/name=kuberay-operator --no-headers \
@@ -71,9 +101,9 @@ refuse_strangers() {
 		fail "there is a Helm release $RELEASE in $RELEASE_NAMESPACE that this demo did not make" \
 			"remove it: helm uninstall $RELEASE -n $RELEASE_NAMESPACE"
 	fi
-	if ! made job && k get rayjob "$JOB" -n "$NAMESPACE" >/dev/null 2>&1; then
-		fail "there is a RayJob $JOB in $NAMESPACE that this demo did not make" "DEMO_NAMESPACE=... make demo"
-	fi
+	others=$(strangers)
+	[[ -z $others ]] || fail "in the namespace $NAMESPACE there is, and this demo did not make it: $others" \
+		"DEMO_NAMESPACE=... make demo"
 }
 
 stop_cluster() {

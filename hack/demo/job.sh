@@ -2,11 +2,25 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2153  # the variables of `demo`
 
+# marked KIND NAME: who made it, `-` for a stranger; nothing when it is not there.
+marked() {
+	k get "$1" "$2" -n "$NAMESPACE" -o "jsonpath={.metadata.name} {.metadata.annotations['$MARK']}" 2>/dev/null |
+		awk 'NF { print (NF > 1 ? $2 : "-") }'
+}
+
+# strangers: objects with the names of the sample's that somebody else made.
+strangers() {
+	local object
+	for object in "${OBJECTS[@]}"; do
+		# shellcheck disable=SC2086  # kind and name
+		[[ $(marked $object) != - ]] || printf '%s ' "${object/ //}"
+	done
+}
+
 run_job() {
 	k delete rayjob "$JOB" -n "$NAMESPACE" --ignore-not-found --cascade=foreground >/dev/null
-	note job
 	say "kubectl apply -f ${SAMPLE#"$ROOT"/}"
-	k apply -n "$NAMESPACE" -f "$SAMPLE"
+	kubectl annotate --local -f "$SAMPLE" "$MARK=hack-demo" -o yaml | k apply -n "$NAMESPACE" -f -
 	watch_job || { explain_job; fail "the job did not succeed"; }
 	echo
 	echo "\$ kubectl get rayjob $JOB"
@@ -17,10 +31,15 @@ run_job() {
 	grep -q 'test_counter got 5' "$STATE/job.log" || fail "the job's log lacks 'test_counter got 5'"
 }
 
+# remove_job: what the demo made, and nothing else of these names.
 remove_job() {
-	made job || return 0
-	say "kubectl delete -f ${SAMPLE#"$ROOT"/}"
-	k delete -n "$NAMESPACE" -f "$SAMPLE" --ignore-not-found --cascade=foreground
+	local object
+	for object in "${OBJECTS[@]}"; do
+		# shellcheck disable=SC2086  # kind and name
+		if [[ $(marked $object) == hack-demo ]]; then
+			k delete $object -n "$NAMESPACE" --ignore-not-found --cascade=foreground
+		fi
+	done
 }
 
 # watch_job: tells every change until the job ends; false when it fails or the time is over.

@@ -33,8 +33,7 @@ step() {
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	set +m
-	# shellcheck disable=SC2064  # the id is wanted as it is now
-	trap "kill -TERM -- -$pid 2>/dev/null; exit 130" INT TERM HUP
+	trap 'interrupted "$pid" "$title"' INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if ((SECONDS - told >= every)); then
@@ -53,10 +52,19 @@ step() {
 	say "$title: done in $((SECONDS - began)) s"
 }
 
-# still_running TITLE SECONDS LOG: with the last line of the log that says anything.
+# interrupted PID TITLE: ends the step and waits for what it removes; a second Ctrl-C does not cut that short.
+interrupted() {
+	trap '' INT TERM HUP
+	say "interrupted, ending: $2"
+	kill -TERM -- "-$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
+	exit 130
+}
+
+# still_running TITLE SECONDS LOG: with the last line of the log that says anything, if there is one.
 still_running() {
 	local last
-	last=$(tail -c 4000 "$3" | tr '\r' '\n' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c 1-90)
+	last=$(tail -c 4000 "$3" | tr '\r' '\n' | sed -n 's/\x1b\[[0-9;]*[A-Za-z]//g; /[^[:space:]]/p' | tail -n 1 | cut -c 1-90)
 	if [[ -t 2 ]]; then
 		printf '\r\033[K[%4ds]   %ss  %s' "$SECONDS" "$2" "$last" >&2
 	else

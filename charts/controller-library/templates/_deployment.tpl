@@ -47,9 +47,18 @@ spec:
           imagePullPolicy: {{ $values.image.pullPolicy }}
           args:
             {{- include "controller-library.arguments" . | nindent 12 }}
-          {{- with $values.env }}
+          {{- if or $values.leaderElectionEnabled $values.env }}
           env:
+            {{- if $values.leaderElectionEnabled }}
+            # The lease's holder: a container that is started again is the same one.
+            - name: POD_UID
+              valueFrom:
+                fieldRef:
+                  fieldPath: metadata.uid
+            {{- end }}
+            {{- with $values.env }}
             {{- toYaml . | nindent 12 }}
+            {{- end }}
           {{- end }}
           ports:
             - name: http

@@ -2,7 +2,7 @@
 {{- define "raycluster-controller.rules" -}}
 - apiGroups: [ray.io]
   resources: [rayclusters]
-  verbs: [get, list, patch, update, watch]
+  verbs: [get, list, patch, watch]
 - apiGroups: [ray.io]
   resources: [rayclusters/status]
   verbs: [patch]
@@ -10,6 +10,10 @@
 - apiGroups: [ray.io]
   resources: [rayclusters/finalizers]
   verbs: [update]
+# RayServices are told that nobody runs them yet.
+- apiGroups: [ray.io]
+  resources: [rayservices]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods]
   verbs: [create, delete, deletecollection, get, list, patch, watch]
@@ -20,23 +24,23 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create, get]
-# The account of the Ray autoscaler. Who grants rights must hold them: those on pods and rayclusters above, and resize.
+# The account of the Ray autoscaler; what is watched is the metadata alone. Who grants rights must hold them: those on pods and rayclusters above, and resize.
 - apiGroups: [""]
   resources: [serviceaccounts]
-  verbs: [create, get]
+  verbs: [create, get, list, watch]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [rolebindings, roles]
-  verbs: [create, get]
+  verbs: [create, get, list, watch]
 - apiGroups: [""]
   resources: [pods/resize]
   verbs: [patch]
 # The way to the dashboard from outside (headGroupSpec.enableIngress), on OpenShift a Route.
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
-  verbs: [create, get, patch]
+  verbs: [create, get, list, patch, watch]
 - apiGroups: [route.openshift.io]
   resources: [routes]
-  verbs: [create, list]
+  verbs: [create, list, watch]
 # The claim of the head's storage (gcsFaultToleranceOptions.backend: rocksdb). Of an existing one only the owner is changed.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]

@@ -2,7 +2,7 @@
 {{- define "rayjob-controller.rules" -}}
 - apiGroups: [ray.io]
   resources: [rayjobs]
-  verbs: [delete, list, patch, watch]
+  verbs: [delete, get, list, patch, watch]
 - apiGroups: [ray.io]
   resources: [rayjobs/status]
   verbs: [patch]
@@ -13,6 +13,10 @@
 - apiGroups: [ray.io]
   resources: [rayclusters]
   verbs: [create, delete, get, list, watch]
+# RayCronJobs are told that nobody runs them yet.
+- apiGroups: [ray.io]
+  resources: [raycronjobs]
+  verbs: [list, watch]
 # The submitter.
 - apiGroups: [batch]
   resources: [jobs]

@@ -24,6 +24,8 @@ pub const UPGRADE_STRATEGY_RECREATE_HASH: &str = "ray.io/upgrade-strategy-recrea
 pub const DISABLE_PROVISIONED_HEAD_RESTART: &str = "ray.io/disable-provisioned-head-restart";
 /// Schedule time (RFC 3339, UTC), on RayJobs of a RayCronJob.
 pub const CRON_JOB_SCHEDULED_TIMESTAMP: &str = "ray.io/cronjob-scheduled-timestamp";
+/// Ours: name of the last head pod that is gone; the next head's name follows from it.
+pub const PREVIOUS_HEAD: &str = "ext.ray.io/previous-head";
 /// Of `kubectl apply`: what it applied last to the object that bears it.
 pub const LAST_APPLIED_CONFIGURATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Kubernetes' own: becomes `ingressClassName` of the head's Ingress.

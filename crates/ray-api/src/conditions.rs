@@ -1,4 +1,11 @@
-//! Types and reasons of the conditions of a RayCluster.
+//! Types and reasons of the conditions of a RayCluster, and what the schema of v1 admits of any condition.
+//!
+//! Trap: conditions that it does not admit can be stored all the same, through v1alpha1, and what is copied from pods is
+//! anybody's text. One of them in a status, and no write of that status is accepted any more.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 /// All pods have been ready once.
 pub const PROVISIONED: &str = "RayClusterProvisioned";
@@ -25,6 +32,8 @@ pub mod reasons {
     pub const ALL_PODS_READY_FIRST_TIME: &str = "AllPodRunningAndReadyFirstTime";
     /// Of `HeadPodReady`: there is no head pod.
     pub const HEAD_POD_NOT_FOUND: &str = "HeadPodNotFound";
+    /// Of `PodsHeldBack`: the head was deleted, may still run, and its successor waits for it.
+    pub const HEAD_POD_TERMINATING: &str = "HeadPodTerminating";
     /// Of `HeadPodReady`: ready, and the pod gives no reason of its own.
     pub const HEAD_POD_RUNNING_AND_READY: &str = "HeadPodRunningAndReady";
     /// Nothing is known.
@@ -41,4 +50,116 @@ pub mod reasons {
     pub const FAILED_DELETE_WORKER_POD: &str = "FailedDeleteWorkerPod";
     /// Of `ReplicaFailure`.
     pub const FAILED_CREATE_WORKER_POD: &str = "FailedCreateWorkerPod";
+}
+
+/// Whether the schema admits a condition.
+#[must_use]
+pub fn admitted(condition: &Condition) -> bool {
+    is_type(&condition.type_)
+        && is_status(&condition.status)
+        && is_reason(&condition.reason)
+        && condition.message.chars().count() <= 32_768
+        && condition.observed_generation.is_none_or(|generation| generation >= 0)
+}
+
+/// Drops conditions that the schema does not admit, and all but the first of a type.
+pub fn keep_admitted(conditions: &mut Vec<Condition>) {
+    let mut types = BTreeSet::new();
+    let kept: Vec<_> = conditions
+        .iter()
+        .map(|condition| admitted(condition) && types.insert(condition.type_.as_str()))
+        .collect();
+    let mut kept = kept.into_iter();
+    conditions.retain(|_| kept.next() == Some(true));
+}
+
+/// Whether a text is the status of a condition.
+#[must_use]
+pub fn is_status(text: &str) -> bool {
+    matches!(text, "True" | "False" | "Unknown")
+}
+
+/// Whether a text is what Kubernetes allows for reasons: letters, digits, `_`, `,` and `:`, and a letter first.
+#[must_use]
+pub fn is_reason(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ',' | ':');
+    text.len() <= 1024
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.chars().all(inner)
+}
+
+/// Letters and digits, with `-`, `_` and `.` between them; before it there may be a domain and `/`.
+fn is_type(text: &str) -> bool {
+    let (domain, name) = text
+        .split_once('/')
+        .map_or((None, text), |(domain, name)| (Some(domain), name));
+    let label = |label: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(inner)
+    };
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= 316
+        && domain.is_none_or(|domain| domain.split('.').all(label))
+        && name.starts_with(edge)
+        && name.ends_with(edge)
+        && name.chars().all(|c| edge(c) || matches!(c, '-' | '_' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn condition(type_: &str, status: &str, reason: &str) -> Condition {
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: String::new(),
+            last_transition_time: Time(jiff::Timestamp::UNIX_EPOCH),
+            observed_generation: None,
+        }
+    }
+
+    #[rstest]
+    #[case::ours(condition(HEAD_POD_READY, "True", "OOMKilled"), true)]
+    #[case::with_a_domain(condition("kueue.x-k8s.io/Admitted", "Unknown", "A1:_"), true)]
+    #[case::status(condition("Ready", "true", "Fine"), false)]
+    #[case::no_reason(condition("Ready", "True", ""), false)]
+    #[case::reason_of_words(condition("Ready", "True", "it is so"), false)]
+    #[case::long_reason(condition("Ready", "True", &"a".repeat(1025)), false)]
+    #[case::no_type(condition("", "True", "Fine"), false)]
+    #[case::type_ends_with_a_dot(condition("Ready.", "True", "Fine"), false)]
+    #[case::two_domains(condition("a/b/Ready", "True", "Fine"), false)]
+    #[case::wrong_domain(condition("A_b/Ready", "True", "Fine"), false)]
+    #[case::long_message(Condition { message: "ä".repeat(32_769), ..condition("Ready", "True", "Fine") }, false)]
+    #[case::longest_message(Condition { message: "ä".repeat(32_768), ..condition("Ready", "True", "Fine") }, true)]
+    #[case::generation(Condition { observed_generation: Some(-1), ..condition("Ready", "True", "Fine") }, false)]
+    fn the_schema_admits(#[case] condition: Condition, #[case] admits: bool) {
+        assert_eq!(admitted(&condition), admits);
+    }
+
+    #[test]
+    fn reasons_are_those_that_kubernetes_takes() {
+        for reason in ["A", "ImagePullBackOff", "Init:Error", "a_"] {
+            assert!(is_reason(reason), "{reason}");
+        }
+        for text in ["", "1a", "not one", "a:", "Fehler-Ä", "x\n"] {
+            assert!(!is_reason(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_type_stays_once() {
+        let mut conditions = vec![
+            condition("a", "True", "First"),
+            condition("b", "aaaa", "Fine"),
+            condition("a", "False", "Second"),
+        ];
+        keep_admitted(&mut conditions);
+        assert_eq!(conditions, [condition("a", "True", "First")]);
+    }
 }

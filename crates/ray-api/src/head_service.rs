@@ -14,6 +14,9 @@ use crate::switches::Switches;
 use crate::v1::RayClusterSpec;
 use crate::{labels, names};
 
+/// The type of a Service that is a name of something outside the cluster.
+pub const EXTERNAL_NAME: &str = "ExternalName";
+
 /// What a head Service follows from.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadService<'a> {
@@ -96,11 +99,12 @@ impl HeadService<'_> {
     /// Everything but name, labels and added annotations.
     fn service(&self) -> Service {
         let head = &self.spec.head_group_spec;
-        let ray_container = head.template.spec.as_ref().and_then(|spec| spec.containers.first());
-        let ports = HeadPorts::of(ray_container).head_service();
+        let ports = HeadPorts::of(head).head_service();
         let mut service = match &head.head_service {
             Some(own) => {
                 let mut service = Service::from(own.clone());
+                // Nobody would remove them, and the Service and its RayCluster could not be deleted.
+                service.metadata.finalizers = None;
                 let spec = service.spec.get_or_insert_default();
                 spec.ports.get_or_insert_default().extend(ports);
                 if spec.type_.as_deref().is_none_or(str::is_empty) {

@@ -1,5 +1,7 @@
 //! Keys and values of labels.
 
+use crate::validate::kubernetes_names::label_value;
+
 /// Name of the RayCluster; on everything that belongs to one. Also the key inside `RayJob.spec.clusterSelector`.
 pub const CLUSTER: &str = "ray.io/cluster";
 /// `head`, `worker` or `redis-cleanup`.
@@ -53,3 +55,29 @@ pub const SUBMITTER_GROUP: &str = "submittergroup";
 pub const APPLICATION_NAME: &str = "kuberay";
 /// Value of [`APP_CREATED_BY`].
 pub const CREATED_BY: &str = "kuberay-operator";
+
+/// The selector of objects that have all these labels. `None` when one of the values is not valid: then no object has it,
+/// and in a selector it could say something else.
+#[must_use]
+pub fn selector(wanted: &[(&str, &str)]) -> Option<String> {
+    let valid = wanted.iter().all(|(_, value)| label_value(value).is_empty());
+    let parts: Vec<_> = wanted.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    valid.then(|| parts.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_widen_a_selector() {
+        let of_group = |group| selector(&[(CLUSTER, "c"), (GROUP, group)]);
+        assert_eq!(
+            of_group("workers").as_deref(),
+            Some("ray.io/cluster=c,ray.io/group=workers")
+        );
+        for group in ["a,b", "a)", "a in (b)", "!a", "a=b", &"a".repeat(64)] {
+            assert_eq!(of_group(group), None, "{group}");
+        }
+    }
+}

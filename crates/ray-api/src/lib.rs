@@ -15,6 +15,8 @@ pub mod go_yaml;
 pub mod head_service;
 pub mod labels;
 pub mod names;
+pub mod object_name;
+pub mod owners;
 pub mod ports;
 pub mod quantity;
 pub mod ray_version;

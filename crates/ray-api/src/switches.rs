@@ -1,5 +1,6 @@
 //! Environment variables of the controllers that change what they do, with KubeRay's names and parsing.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The switches, read once at start.
@@ -34,6 +35,9 @@ pub struct Switches {
     pub job_transition_grace_seconds: i64,
     /// `RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS`: a positive integer. Default 300.
     pub job_status_check_timeout_seconds: i64,
+    /// `RAYJOB_SUBMITTER_FINISHED_TIMEOUT_SECONDS`, not one of KubeRay's: seconds after the submitter's end at which a job
+    /// fails that Ray has not reported as ended. A positive integer (KubeRay's behaviour is that of 30); unset: never.
+    pub job_submitter_finished_timeout_seconds: Option<i64>,
     /// `ENABLE_LOGIN_SHELL`: `bash -l`. Off unless `true`.
     pub login_shell: bool,
     /// `ENABLE_DETERMINISTIC_HEAD_POD_NAME`: the head pod is called `{cluster}-head`. Off unless `true`.
@@ -41,9 +45,22 @@ pub struct Switches {
 }
 
 impl Switches {
-    /// Reads the variables through `get`; what cannot be parsed counts as unset, as in KubeRay.
-    #[must_use]
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
+    /// Reads the variables through `get`; what cannot be parsed counts as unset, as in KubeRay, but for variables that are not
+    /// KubeRay's: those are refused.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SwitchError> {
+        Ok(Self {
+            autoscaler_max_deletion_percent: number("AUTOSCALER_MAX_DELETION_PERCENT", PERCENT, 100, &get)?,
+            job_submitter_finished_timeout_seconds: number(
+                "RAYJOB_SUBMITTER_FINISHED_TIMEOUT_SECONDS",
+                SECONDS,
+                i64::MAX,
+                &get,
+            )?,
+            ..Self::kuberays(get)
+        })
+    }
+
+    fn kuberays(get: impl Fn(&str) -> Option<String>) -> Self {
         let is = |name: &str, word: &str| get(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
         let integer = |name: &str| get(name).and_then(|value| value.parse::<i64>().ok());
         Self {
@@ -56,9 +73,7 @@ impl Switches {
                 .map(Duration::from_secs),
             redis_cleanup: !is("ENABLE_GCS_FT_REDIS_CLEANUP", "false"),
             random_pod_delete: is("ENABLE_RANDOM_POD_DELETE", "true"),
-            autoscaler_max_deletion_percent: integer("AUTOSCALER_MAX_DELETION_PERCENT")
-                .and_then(|percent| u8::try_from(percent).ok())
-                .filter(|percent| (1..=100).contains(percent)),
+            autoscaler_max_deletion_percent: None,
             probes: !is("ENABLE_PROBES_INJECTION", "false"),
             init_container: !is("ENABLE_INIT_CONTAINER_INJECTION", "false"),
             ingress_on_openshift: is("USE_INGRESS_ON_OPENSHIFT", "true"),
@@ -69,6 +84,7 @@ impl Switches {
             job_status_check_timeout_seconds: integer("RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS")
                 .filter(|seconds| *seconds > 0)
                 .unwrap_or(300),
+            job_submitter_finished_timeout_seconds: None,
             login_shell: is("ENABLE_LOGIN_SHELL", "true"),
             deterministic_head_pod_name: is("ENABLE_DETERMINISTIC_HEAD_POD_NAME", "true"),
         }
@@ -84,7 +100,35 @@ impl Switches {
 
 impl Default for Switches {
     fn default() -> Self {
-        Self::read(|_| None)
+        Self::kuberays(|_| None)
+    }
+}
+
+const PERCENT: &str = "a share in percent without its sign, 1 to 100; leave the variable out for no bound";
+const SECONDS: &str = "a number of seconds, 1 or more; leave the variable out for no such limit";
+
+/// A variable that is refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{name}={value:?}: {wanted}")]
+pub struct SwitchError {
+    name: &'static str,
+    value: String,
+    wanted: &'static str,
+}
+
+/// A number from 1 to `most`; none when the variable is not set.
+fn number<N: FromStr + PartialOrd + From<u8>>(
+    name: &'static str,
+    wanted: &'static str,
+    most: N,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<N>, SwitchError> {
+    let Some(value) = get(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    match value.parse() {
+        Ok(number) if (N::from(1)..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(SwitchError { name, value, wanted }),
     }
 }
 
@@ -97,13 +141,16 @@ mod tests {
         let wrong = Switches::read(|name| match name {
             "RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS" => Some("invalid".into()),
             "RAYCLUSTER_DEFAULT_REQUEUE_SECONDS_ENV" => Some("soon".into()),
-            "CLUSTER_DOMAIN" => Some(String::new()),
+            "CLUSTER_DOMAIN" | "AUTOSCALER_MAX_DELETION_PERCENT" | "RAYJOB_SUBMITTER_FINISHED_TIMEOUT_SECONDS" => {
+                Some(String::new())
+            }
             "ENABLE_PROBES_INJECTION" => Some("no".into()),
-            "AUTOSCALER_MAX_DELETION_PERCENT" => Some("101".into()),
             _ => None,
-        });
+        })
+        .unwrap();
         assert_eq!(wrong, Switches::default());
         assert_eq!(wrong.job_status_check_timeout_seconds, 300);
+        assert_eq!(wrong.job_submitter_finished_timeout_seconds, None);
     }
 
     #[test]
@@ -113,13 +160,47 @@ mod tests {
             "ENABLE_PROBES_INJECTION" => Some("False".into()),
             "RAYCLUSTER_DEFAULT_REQUEUE_SECONDS_ENV" => Some("0".into()),
             "RAYJOB_STATUS_CHECK_TIMEOUT_SECONDS" => Some("120".into()),
+            "RAYJOB_SUBMITTER_FINISHED_TIMEOUT_SECONDS" => Some("30".into()),
             "AUTOSCALER_MAX_DELETION_PERCENT" => Some("20".into()),
             _ => None,
-        });
+        })
+        .unwrap();
         assert_eq!(set.bash(), ["/bin/bash", "-cl", "--"]);
         assert!(!set.probes);
         assert_eq!(set.cluster_requeue, None);
         assert_eq!(set.job_status_check_timeout_seconds, 120);
+        assert_eq!(set.job_submitter_finished_timeout_seconds, Some(30));
         assert_eq!(set.autoscaler_max_deletion_percent, Some(20));
+    }
+
+    #[test]
+    fn a_bound_that_would_be_none_is_refused_in_words() {
+        for value in [
+            "20%",
+            "0",
+            "101",
+            "150",
+            "-1",
+            "twenty",
+            "20.5",
+            " 20",
+            "99999999999999999999",
+        ] {
+            let refused = Switches::read(|name| (name == "AUTOSCALER_MAX_DELETION_PERCENT").then(|| value.to_owned()));
+            let refused = refused.unwrap_err().to_string();
+            let words =
+                format!("AUTOSCALER_MAX_DELETION_PERCENT={value:?}: a share in percent without its sign, 1 to 100");
+            assert!(refused.starts_with(&words), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_would_be_none_is_refused_in_words() {
+        for value in ["0", "-30", "30s", "half a minute", "1e3", "9223372036854775808"] {
+            let name = "RAYJOB_SUBMITTER_FINISHED_TIMEOUT_SECONDS";
+            let refused = Switches::read(|wanted| (wanted == name).then(|| value.to_owned()));
+            let words = format!("{name}={value:?}: a number of seconds, 1 or more");
+            assert!(refused.unwrap_err().to_string().starts_with(&words));
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! - An unset autoscaler version is not the second one for these rules, although new versions of Ray then run it.
 //! - Rules that need a gate are not checked further while the gate is off.
 
+mod addresses;
 mod authentication;
 mod autoscaler;
 mod cluster;
@@ -22,6 +23,7 @@ mod job;
 pub mod kubernetes_names;
 mod metadata;
 mod network_policy;
+mod pod_names;
 mod report;
 mod service;
 mod subject;
@@ -31,9 +33,7 @@ mod tls;
 
 use std::fmt;
 
-pub use cluster::{
-    ValidCluster, ValidClusterSpec, ValidWorkerGroup, cluster, cluster_warnings, duplicate_worker_groups,
-};
+pub use cluster::{ValidCluster, ValidClusterSpec, ValidWorkerGroup, cluster, cluster_warnings};
 pub use cron_job::{ValidCronJob, cron_job};
 pub use job::{ClusterSource, JobMode, ValidJob, ValidJobSpec, job};
 pub use service::{IncrementalUpgrade, ServiceUpgrade, ValidService, service};

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::head::{Head, Route};
+use crate::head::{Authority, Head, Route};
 use crate::job::JobInfo;
 use crate::{Answer, Dashboard};
 
@@ -23,13 +23,17 @@ struct State {
     jobs: BTreeMap<(Route, String), JobInfo>,
     down: BTreeMap<Route, u16>,
     hung: BTreeMap<Route, Duration>,
+    thinks: BTreeMap<Route, Duration>,
     asked: Vec<String>,
 }
 
-/// A head reached directly, without a token.
+/// The head behind that Service, reached directly, without a token.
+///
+/// # Panics
+/// When no Service can have that name.
 #[must_use]
-pub fn direct(authority: &str) -> Head {
-    let authority = authority.to_owned();
+pub fn direct(service: &str) -> Head {
+    let authority = Authority::of_service(service, "ns", "cluster.local", 8265).expect("a name of a Service");
     Head {
         route: Route::Direct { authority },
         token: None,
@@ -65,6 +69,11 @@ impl FakeDashboard {
         self.lock().hung.insert(head.route.clone(), deadline);
     }
 
+    /// The head answers every call after `time`.
+    pub fn think(&self, head: &Head, time: Duration) {
+        self.lock().thinks.insert(head.route.clone(), time);
+    }
+
     /// What was asked so far: `get` or `stop`, and the submission id.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
@@ -77,12 +86,16 @@ impl FakeDashboard {
 
     /// Notes the question and waits or fails as the head does.
     async fn enter(&self, head: &Head, question: String) -> Result<(), Error> {
-        let (hung, down) = {
+        let (hung, thinks, down) = {
             let mut state = self.lock();
             state.asked.push(question);
-            let (hung, down) = (state.hung.get(&head.route), state.down.get(&head.route));
-            (hung.copied(), down.copied())
+            let route = &head.route;
+            let (hung, thinks) = (state.hung.get(route), state.thinks.get(route));
+            (hung.copied(), thinks.copied(), state.down.get(route).copied())
         };
+        if let Some(time) = thinks {
+            tokio::time::sleep(time).await;
+        }
         let route = head.route.clone();
         if let Some(deadline) = hung {
             tokio::time::sleep(deadline).await;
@@ -120,5 +133,15 @@ impl Dashboard for FakeDashboard {
             }
             Ok(stopped)
         })
+    }
+}
+
+impl Dashboard for std::sync::Arc<FakeDashboard> {
+    fn get_job<'a>(&'a self, head: &'a Head, submission_id: &'a str) -> Answer<'a, Option<JobInfo>> {
+        self.as_ref().get_job(head, submission_id)
+    }
+
+    fn stop_job<'a>(&'a self, head: &'a Head, submission_id: &'a str) -> Answer<'a, bool> {
+        self.as_ref().stop_job(head, submission_id)
     }
 }

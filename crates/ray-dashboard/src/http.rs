@@ -7,33 +7,35 @@
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{Method, Request, StatusCode};
+use http::{HeaderName, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 
 use crate::error::{Error, Source};
 use crate::head::{Head, Route};
 use crate::job::JobInfo;
-use crate::{Answer, Dashboard};
+use crate::resolver::Resolver;
+use crate::{Answer, Dashboard, url};
 
 /// Longest body that is read; the longest of Ray's own job records hold 20,000 characters of log.
 const MOST_BODY_BYTES: usize = 1 << 20;
 /// How much of a refusal's body goes into an error.
 const MOST_ERROR_CHARACTERS: usize = 200;
-/// What stands for itself in a path segment.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// The header of the token.
+const TOKEN: HeaderName = HeaderName::from_static("x-ray-authorization");
 
-/// How long a whole call may take.
+/// How long a whole call may take, and a connection that nobody uses stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// Straight to the head.
     pub direct: Duration,
     /// Through the API server.
     pub proxy: Duration,
+    /// Without a question. A head is asked every few seconds until its job has ended; then its connection goes.
+    pub idle: Duration,
 }
 
 impl Default for Deadlines {
@@ -41,6 +43,7 @@ impl Default for Deadlines {
         Self {
             direct: Duration::from_secs(2),
             proxy: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
         }
     }
 }
@@ -48,15 +51,16 @@ impl Default for Deadlines {
 /// The dashboard over HTTP.
 #[derive(Clone)]
 pub struct HttpDashboard {
-    direct: Client<HttpConnector, Empty<&'static [u8]>>,
+    direct: Client<HttpConnector<Resolver>, Empty<&'static [u8]>>,
     proxy: kube::Client,
     deadlines: Deadlines,
 }
 
 /// A request before its way is chosen.
-struct Question {
+struct Question<'a> {
     method: Method,
-    path: String,
+    submission_id: &'a str,
+    action: &'static str,
 }
 
 /// A whole answer.
@@ -69,10 +73,12 @@ impl HttpDashboard {
     /// Goes to heads directly, or through the API server with `proxy`, whichever a [`Head`] asks for.
     #[must_use]
     pub fn new(proxy: kube::Client, deadlines: Deadlines) -> Self {
-        let mut connector = HttpConnector::new();
+        let mut connector = HttpConnector::new_with_resolver(Resolver);
         connector.set_connect_timeout(Some(deadlines.direct));
         let direct = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(30))
+            // Without a timer, idle connections stay for ever.
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(deadlines.idle)
             .pool_max_idle_per_host(1)
             .build(connector);
         Self {
@@ -83,7 +89,7 @@ impl HttpDashboard {
     }
 
     /// Asks once, within the deadline, and reads the whole answer.
-    async fn ask(&self, head: &Head, question: Question) -> Result<Reply, Error> {
+    async fn ask(&self, head: &Head, question: Question<'_>) -> Result<Reply, Error> {
         let deadline = match head.route {
             Route::Direct { .. } => self.deadlines.direct,
             Route::Proxy { .. } => self.deadlines.proxy,
@@ -97,10 +103,10 @@ impl HttpDashboard {
         }
     }
 
-    async fn send(&self, head: &Head, question: Question) -> Result<Reply, Error> {
+    async fn send(&self, head: &Head, question: Question<'_>) -> Result<Reply, Error> {
         let request = question.request(head).map_err(|source| Error::Request {
             route: head.route.clone(),
-            source: source.into(),
+            source,
         })?;
         let unreachable = |source: Source| Error::Unreachable {
             route: head.route.clone(),
@@ -128,6 +134,15 @@ fn root(error: impl std::error::Error + Send + Sync + 'static) -> Source {
     innermost.to_string().into()
 }
 
+/// The start of a body, for people. It may be anything, also what moves a terminal's cursor.
+fn printable(body: &[u8]) -> String {
+    // A character has at most four bytes.
+    let start = &body[..body.len().min(4 * MOST_ERROR_CHARACTERS)];
+    let text = String::from_utf8_lossy(start);
+    let shown = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    shown.take(MOST_ERROR_CHARACTERS).collect()
+}
+
 async fn read<B>(head: &Head, answer: http::Response<B>) -> Result<Reply, Error>
 where
     B: http_body_util::BodyExt,
@@ -151,34 +166,17 @@ where
     })
 }
 
-impl Question {
-    fn job(method: Method, submission_id: &str, action: &str) -> Self {
-        let id = utf8_percent_encode(submission_id, SEGMENT);
-        Self {
-            method,
-            path: format!("/api/jobs/{id}{action}"),
-        }
-    }
-
-    fn request(self, head: &Head) -> Result<Request<Empty<&'static [u8]>>, http::Error> {
-        let uri = match &head.route {
-            Route::Direct { authority } => format!("http://{authority}{}", self.path),
-            Route::Proxy { namespace, service } => format!(
-                "/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy{path}",
-                port = ray_api::ports::DASHBOARD_NAME,
-                path = self.path
-            ),
-        };
+impl Question<'_> {
+    fn request(self, head: &Head) -> Result<Request<Empty<&'static [u8]>>, Source> {
+        let uri = url::job(&head.route, self.submission_id, self.action)?;
         let mut request = Request::builder().uri(uri);
         if self.method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         if let Some(token) = &head.token {
-            let mut value = http::HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
-            value.set_sensitive(true);
-            request = request.header("x-ray-authorization", value);
+            request = request.header(TOKEN, token.header());
         }
-        request.method(self.method).body(Empty::new())
+        Ok(request.method(self.method).body(Empty::new())?)
     }
 }
 
@@ -191,11 +189,10 @@ impl Reply {
         if self.status == StatusCode::NOT_FOUND && !(head.proxied() && self.is_kubernetes_status()) {
             return Ok(None);
         }
-        let text = String::from_utf8_lossy(&self.body);
         Err(Error::Refused {
             route: head.route.clone(),
             status: self.status.as_u16(),
-            body: text.trim().chars().take(MOST_ERROR_CHARACTERS).collect(),
+            body: printable(&self.body),
         })
     }
 
@@ -222,7 +219,12 @@ impl Head {
 impl Dashboard for HttpDashboard {
     fn get_job<'a>(&'a self, head: &'a Head, submission_id: &'a str) -> Answer<'a, Option<JobInfo>> {
         Box::pin(async move {
-            let reply = self.ask(head, Question::job(Method::GET, submission_id, "")).await?;
+            let question = Question {
+                method: Method::GET,
+                submission_id,
+                action: "",
+            };
+            let reply = self.ask(head, question).await?;
             let Some(body) = reply.found(head)? else {
                 return Ok(None);
             };
@@ -232,9 +234,12 @@ impl Dashboard for HttpDashboard {
 
     fn stop_job<'a>(&'a self, head: &'a Head, submission_id: &'a str) -> Answer<'a, bool> {
         Box::pin(async move {
-            let reply = self
-                .ask(head, Question::job(Method::POST, submission_id, "/stop"))
-                .await?;
+            let question = Question {
+                method: Method::POST,
+                submission_id,
+                action: "/stop",
+            };
+            let reply = self.ask(head, question).await?;
             let Some(body) = reply.found(head)? else {
                 return Ok(false);
             };

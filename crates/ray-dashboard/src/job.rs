@@ -2,11 +2,14 @@
 //!
 //! Ray's versions differ in what they send, and a head may send anything: a field of another type counts as absent, an
 //! unknown status is kept as it is, a time that no calendar has is dropped. Only an answer without any status is
-//! refused, since it says nothing.
+//! refused, since it says nothing, and one whose status is no word: that is not Ray.
 
 use jiff::Timestamp;
 use ray_api::v1::job::JobStatus;
 use serde_json::Value;
+
+/// Longest status that is taken for one of Ray's.
+const MOST_STATUS_BYTES: usize = 32;
 
 /// What Ray says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +43,8 @@ impl JobInfo {
     pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
         let value: Value = serde_json::from_slice(body).map_err(|error| format!("not JSON: {error}"))?;
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        let status = text("status")
-            .filter(|status| !status.is_empty())
-            .ok_or("the job has no status")?;
+        let status = text("status").filter(|status| word(status));
+        let status = status.ok_or("the job has no status, or one that is no word")?;
         Ok(Self {
             status: JobStatus::from(status),
             message: text("message"),
@@ -51,6 +53,14 @@ impl JobInfo {
             end_time: value.get("end_time").and_then(time),
         })
     }
+}
+
+/// Whether it looks like one of Ray's statuses.
+fn word(status: &str) -> bool {
+    (1..=MOST_STATUS_BYTES).contains(&status.len())
+        && status
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// Milliseconds since the epoch; 0 means unset.
@@ -106,7 +116,18 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_status_is_refused() {
-        for text in ["", "[]", "null", "{}", r#"{"status":""}"#, r#"{"status":5}"#, "<html>"] {
+        let long = format!(r#"{{"status":"{}"}}"#, "A".repeat(33));
+        for text in [
+            "",
+            "[]",
+            "null",
+            "{}",
+            r#"{"status":""}"#,
+            r#"{"status":5}"#,
+            "<html>",
+            r#"{"status":"no word"}"#,
+            &long,
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -1,18 +1,22 @@
 //! The HTTP implementation against a real server, and against an API server's proxy made of a function.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use ray_api::object_name::ObjectName;
 use ray_api::v1::job::JobStatus;
 use ray_dashboard::http::Deadlines;
-use ray_dashboard::{Dashboard, Error, Head, HttpDashboard, Route, Token};
+use ray_dashboard::{Authority, Dashboard, Error, Head, HttpDashboard, Route, Token};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::matchers::{body_string, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const DEADLINES: Deadlines = Deadlines {
     direct: Duration::from_millis(300),
     proxy: Duration::from_millis(300),
+    idle: Duration::from_millis(50),
 };
 
 /// A proxy that answers with `status` and the request's path as the job's message.
@@ -35,7 +39,11 @@ fn dashboard() -> HttpDashboard {
 }
 
 fn head(server: &MockServer) -> Head {
-    let authority = server.address().to_string();
+    at(*server.address())
+}
+
+fn at(address: SocketAddr) -> Head {
+    let authority = Authority::of_socket(address);
     Head {
         route: Route::Direct { authority },
         token: None,
@@ -45,8 +53,8 @@ fn head(server: &MockServer) -> Head {
 fn through_proxy() -> Head {
     Head {
         route: Route::Proxy {
-            namespace: "ns".into(),
-            service: "raycluster-head-svc".into(),
+            namespace: ObjectName::new("ns").unwrap(),
+            service: ObjectName::new("raycluster-head-svc").unwrap(),
         },
         token: None,
     }
@@ -71,7 +79,7 @@ async fn a_job_is_read_with_the_token_in_rays_own_header() {
         .mount(&server)
         .await;
     let with_token = Head {
-        token: Some(Token::new("s3cret")),
+        token: Token::new("s3cret").ok(),
         ..head(&server)
     };
     let dashboard = dashboard();
@@ -129,9 +137,58 @@ async fn an_error_code_is_an_error_whatever_the_body_says() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let server = answering(ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/")).await;
-    let error = dashboard().get_job(&head(&server), "id").await.unwrap_err();
-    assert!(matches!(error, Error::Refused { status: 302, .. }), "{error}");
+    let elsewhere = answering(ResponseTemplate::new(200).set_body_string(r#"{"status":"RUNNING"}"#)).await;
+    for status in [301, 302, 303, 307, 308] {
+        let server = answering(ResponseTemplate::new(status).insert_header("location", elsewhere.uri())).await;
+        let error = dashboard().get_job(&head(&server), "id").await.unwrap_err();
+        assert!(
+            matches!(error, Error::Refused { status: answered, .. } if answered == status),
+            "{error}"
+        );
+        let error = proxy(status, Some(""))
+            .get_job(&through_proxy(), "id")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::Refused { status: answered, .. } if answered == status),
+            "{error}"
+        );
+    }
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_a_body_that_is_not_rays_little_is_told() {
+    let secret = format!("\u{1b}[2J\r\n{}", "s3cret".repeat(1000));
+    for status in [404_u16, 500, 200] {
+        let server = answering(ResponseTemplate::new(status).set_body_string(&secret)).await;
+        let Err(error) = dashboard().get_job(&head(&server), "id").await else {
+            assert_eq!(status, 404, "Ray's own answer for a job that it does not have");
+            continue;
+        };
+        let text = error.to_string();
+        assert!(text.chars().all(|c| !c.is_control()) && text.len() < 300, "{text}");
+        assert!(status == 500 || !text.contains("s3cret"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_connection_of_a_head_that_is_not_asked_any_more_is_closed() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let head = at(listener.local_addr().unwrap());
+    let dashboard = dashboard();
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut received = vec![0; 4096];
+        assert!(stream.read(&mut received).await.unwrap() > 0);
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"status\":\"RUNNING\"}";
+        stream.write_all(answer).await.unwrap();
+        stream.read(&mut received).await.unwrap()
+    };
+    let (answer, after) = tokio::join!(dashboard.get_job(&head, "id"), serve);
+    assert_eq!(answer.unwrap().unwrap().status, JobStatus::Running);
+    assert_eq!(after, 0, "the end of the connection, while the client lives");
+    drop(dashboard);
 }
 
 #[tokio::test]
@@ -168,12 +225,8 @@ async fn nobody_there_is_unreachable_and_says_why() {
         .unwrap()
         .local_addr()
         .unwrap();
-    for (authority, category) in [(free.to_string(), "unreachable"), ("no host".to_owned(), "request")] {
-        let route = Route::Direct { authority };
-        let error = dashboard()
-            .get_job(&Head { route, token: None }, "id")
-            .await
-            .unwrap_err();
+    for (id, category) in [("id", "unreachable"), ("..", "request")] {
+        let error = dashboard().get_job(&at(free), id).await.unwrap_err();
         assert_eq!(error.category(), category, "{error}");
     }
 }

@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ray_api::gates::FeatureGates;
+
+use crate::log::LogLevels;
 
 /// Arguments that all controllers share.
 #[derive(Args, Clone, Debug)]
@@ -30,9 +33,9 @@ pub struct Arguments {
     /// Format of the log.
     #[arg(long, default_value = "json", value_enum, value_name = "ENCODER")]
     pub log_stdout_encoder: LogEncoder,
-    /// What is logged, for example `info` or `info,kube=debug`.
-    #[arg(long, default_value = "info", env = "LOG_LEVEL", value_name = "FILTER")]
-    pub log_level: String,
+    /// What is logged, for example `info` or `info,ray_runtime=debug`.
+    #[arg(long, default_value = "info", env = "LOG_LEVEL", value_name = "LEVELS")]
+    pub log_level: LogLevels,
     /// Reach Ray through the API server instead of the pod network.
     #[arg(long, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub use_kubernetes_proxy: bool,
@@ -43,17 +46,28 @@ pub struct Arguments {
     #[arg(long, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub enable_metrics: bool,
     /// Requests a second to the API server; unset: no limit of our own, the API server has its own fairness.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_parser = rate, value_name = "RATE")]
     pub qps: Option<f64>,
-    /// Requests above the rate that may come at once; needs `--qps`.
-    #[arg(long, requires = "qps", value_name = "COUNT")]
+    /// Requests above the rate that may come at once; needs `--qps`, whose default burst is 200.
+    #[arg(long, requires = "qps", value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     pub burst: Option<u32>,
     /// Path of a kubeconfig; default: `KUBECONFIG`, then the pod's ServiceAccount.
     #[arg(long, value_name = "PATH")]
     pub kubeconfig: Option<PathBuf>,
 }
 
+/// KubeRay's default of `--burst`.
+const BURST: u32 = 200;
+
 impl Arguments {
+    /// The limit of requests: so many in that time.
+    #[must_use]
+    pub fn limit(&self) -> Option<(u32, Duration)> {
+        let burst = self.burst.unwrap_or(BURST);
+        let window = |qps| Duration::try_from_secs_f64(f64::from(burst) / qps).unwrap_or(Duration::MAX);
+        self.qps.map(|qps| (burst, window(qps)))
+    }
+
     /// The namespaces to watch; empty means all.
     #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
@@ -82,7 +96,16 @@ pub enum LogEncoder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindAddress(pub Option<SocketAddr>);
 
-/// Go's form of addresses: `:8080` means all interfaces, `0` means off.
+/// A rate that lets anything through at all.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate >= 0.001);
+    rate.ok_or_else(|| "a number of at least 0.001; leave the flag out for no limit".to_owned())
+}
+
+/// Go's form of addresses: `:8080` means all interfaces, IPv6 and IPv4 (see the module [`crate::admin`]), `0` means off.
 fn address(text: &str) -> Result<BindAddress, String> {
     if text == "0" {
         return Ok(BindAddress(None));
@@ -148,9 +171,27 @@ mod tests {
             ("--feature-gates=Nope=true", "RayCronJob"),
             ("--log-stdout-encoder=xml", "json, console"),
             ("--reconcile-concurrency=0", "not in 1.."),
+            ("--qps=0", "at least 0.001"),
+            ("--qps=NaN", "at least 0.001"),
+            ("--qps=inf", "at least 0.001"),
+            ("--qps=1e-300", "at least 0.001"),
+            ("--burst=5", "--qps"),
+            ("--log-level=info,kube=debug", "allowed are ray_api"),
         ] {
             let error = parse(&[wrong]).err().unwrap().to_string();
             assert!(error.contains(hint), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn a_rate_has_kuberays_burst_unless_it_is_given() {
+        let limit = |arguments: &[&str]| parse(arguments).unwrap().limit();
+        assert_eq!(limit(&[]), None);
+        assert_eq!(limit(&["--qps=100"]), Some((200, Duration::from_secs(2))));
+        assert_eq!(
+            limit(&["--qps=100", "--burst=50"]),
+            Some((50, Duration::from_millis(500)))
+        );
+        assert!(parse(&["--qps=100", "--burst=0"]).is_err());
     }
 }

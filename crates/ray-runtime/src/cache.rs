@@ -66,6 +66,12 @@ impl<V: Cached> Cache<V> {
             .unwrap_or_default()
     }
 
+    /// The keys of all objects, for a new beginning.
+    #[must_use]
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        self.stores().flat_map(|(_, store)| store.keys()).collect()
+    }
+
     /// Every object. For metrics only.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<V>> {
@@ -101,9 +107,52 @@ impl<V: Cached> Cache<V> {
         }
     }
 
+    /// Notes that the object of that UID is gone, as an answer says. Another one of its name may be there already.
+    pub fn gone(&self, key: &ObjectKey, uid: &str) {
+        if let Some(known) = self.get(key).filter(|known| known.uid() == uid) {
+            self.removed(&known);
+        }
+    }
+
     fn of(&self, namespace: &str) -> Option<&Store<V>> {
         self.everywhere
             .as_deref()
             .or_else(|| self.by_namespace.get(namespace).map(Arc::as_ref))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing(ObjectKey, &'static str);
+
+    impl Cached for Thing {
+        fn key(&self) -> &ObjectKey {
+            &self.0
+        }
+        fn uid(&self) -> &str {
+            self.1
+        }
+        fn resource_version(&self) -> &'static str {
+            "7"
+        }
+        fn owner(&self) -> Option<&ObjectKey> {
+            None
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_gone_takes_no_other_of_its_name_along() {
+        let cache = Cache::new(&[]);
+        let key = ObjectKey::new("ns", "a");
+        let uid = || cache.get(&key).map(|thing: Arc<Thing>| thing.uid().to_owned());
+        for (_, store) in cache.stores() {
+            store.applied(Thing(key.clone(), "second"));
+        }
+        cache.gone(&key, "first");
+        assert_eq!(uid().as_deref(), Some("second"));
+        cache.gone(&key, "second");
+        assert_eq!(uid(), None);
     }
 }

@@ -1,7 +1,8 @@
-//! What a store keeps of a custom resource: the object itself, as text.
+//! What a store keeps of a custom resource: the object itself, as text, unless it is too large.
 
 use kube::Resource;
 use kube::ResourceExt;
+use ray_api::owners;
 
 use crate::kept::{Custom, Kept, Read};
 use crate::object_key::ObjectKey;
@@ -18,7 +19,7 @@ pub struct Entry<K> {
     pub object: Kept<K>,
 }
 
-impl<K: Resource> Entry<K> {
+impl<K: Custom> Entry<K> {
     /// An entry that is found by its controller, if that is of kind `owner_kind`.
     #[must_use]
     pub fn owned(object: Kept<K>, owner_kind: &str) -> Self {
@@ -29,7 +30,7 @@ impl<K: Resource> Entry<K> {
         }
     }
 
-    /// An entry that is found by its key alone.
+    /// An entry that is found by its key alone, without what is too large to be kept.
     #[must_use]
     pub fn new(object: Kept<K>) -> Self {
         Self {
@@ -37,12 +38,10 @@ impl<K: Resource> Entry<K> {
             uid: object.uid().unwrap_or_default(),
             resource_version: object.resource_version().unwrap_or_default(),
             owner: None,
-            object,
+            object: object.without_large(),
         }
     }
-}
 
-impl<K: Custom> Entry<K> {
     /// Decodes the object.
     #[must_use]
     pub fn read(&self) -> Read<K> {
@@ -52,12 +51,7 @@ impl<K: Custom> Entry<K> {
 
 /// The key of an object's controller, if that is of `kind`.
 pub fn controller_of(object: &impl Resource, kind: &str) -> Option<ObjectKey> {
-    let owner = object
-        .meta()
-        .owner_references
-        .as_ref()?
-        .iter()
-        .find(|owner| owner.controller == Some(true) && owner.kind == kind)?;
+    let owner = owners::controller_of(object.meta()).filter(|owner| owner.kind == kind)?;
     Some(ObjectKey::new(
         object.meta().namespace.clone().unwrap_or_default(),
         owner.name.clone(),

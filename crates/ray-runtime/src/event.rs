@@ -13,18 +13,21 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as EventObject;
 use k8s_openapi::api::events::v1::EventSeries;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Client, Resource};
 use prometheus::{IntCounterVec, Opts, Registry};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::answer::answer;
 use crate::clock::Clock;
+use crate::object_key::ObjectKey;
+use crate::objects::Objects;
 use crate::random::Random;
+use crate::tasks::{Part, Tasks};
+use crate::text;
 
-/// Kubernetes' limit for a note.
-const LONGEST_NOTE: usize = 1024;
 /// Events published at the same time.
 const LANES: usize = 4;
 /// Events of a lane that wait to be published.
@@ -98,6 +101,7 @@ struct Lane {
     random: Arc<Random>,
     controller: String,
     instance: String,
+    tasks: Tasks,
     counted: IntCounterVec,
     series: BTreeMap<SeriesKey, Series>,
 }
@@ -114,6 +118,8 @@ pub struct PublisherOptions {
     pub controller: String,
     /// Name of its pod.
     pub instance: String,
+    /// Guards the publishing.
+    pub tasks: Tasks,
 }
 
 type SeriesKey = (String, String, EventType, &'static str, String);
@@ -141,6 +147,7 @@ pub fn recorder(options: PublisherOptions, registry: &Registry) -> prometheus::R
         random,
         controller,
         instance,
+        tasks,
     } = options;
     let lane = |_| {
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -151,6 +158,7 @@ pub fn recorder(options: PublisherOptions, registry: &Registry) -> prometheus::R
             random: random.clone(),
             controller: controller.clone(),
             instance: instance.clone(),
+            tasks: tasks.clone(),
             counted: counted.clone(),
             series: BTreeMap::new(),
         };
@@ -166,7 +174,9 @@ pub fn recorder(options: PublisherOptions, registry: &Registry) -> prometheus::R
 
 impl Recorder {
     /// Publishes `event`, unless too many wait already.
-    pub fn publish(&self, event: Event) {
+    pub fn publish(&self, mut event: Event) {
+        // Before it waits: thousands of long notes are memory, too.
+        text::cut(&mut event.note, text::LONGEST);
         tracing::debug!(reason = event.reason, note = event.note, "event");
         let place = event.regarding.uid.as_deref().unwrap_or_default().bytes();
         let place = place.fold(0, |sum: usize, byte| {
@@ -206,14 +216,22 @@ impl Publisher {
 }
 
 impl Lane {
+    /// An event whose publishing panics is dropped.
     async fn run(mut self) {
+        let tasks = self.tasks.clone();
         while let Some(event) = self.receiver.recv().await {
-            self.take(event).await;
+            let ObjectReference { namespace, name, .. } = &event.regarding;
+            let key = ObjectKey::new(
+                namespace.as_deref().unwrap_or_default(),
+                name.as_deref().unwrap_or_default(),
+            );
+            if tasks.guard(Part::Event, &key, self.take(event)).await.is_none() {
+                self.counted.with_label_values(&["dropped"]).inc();
+            }
         }
     }
 
-    async fn take(&mut self, mut event: Event) {
-        truncate(&mut event.note, LONGEST_NOTE);
+    async fn take(&mut self, event: Event) {
         let regarding = &event.regarding;
         let key = (
             regarding.uid.clone().unwrap_or_default(),
@@ -232,7 +250,7 @@ impl Lane {
         }
         match self.series.get_mut(&key) {
             Some(series) if now.duration_since(series.last) < SERIES_TIME => {
-                series.count += 1;
+                series.count = series.count.saturating_add(1);
                 series.last = now;
                 let due = now.duration_since(series.last_written) >= SERIES_UPDATE;
                 if let (true, Some((namespace, name))) = (due, series.object.clone()) {
@@ -279,15 +297,16 @@ impl Lane {
             type_: Some(event.type_.as_str().to_owned()),
             ..EventObject::default()
         };
-        let api: Api<EventObject> = Api::namespaced(self.client.clone(), &namespace);
-        match api.create(&PostParams::default(), &object).await {
+        let api: Objects<EventObject> = Objects::new(&self.client, &namespace);
+        match api.create(&object).await {
             Ok(_) => {
                 self.counted.with_label_values(&["published"]).inc();
                 Some((namespace, name))
             }
             Err(error) => {
                 self.counted.with_label_values(&["failed"]).inc();
-                tracing::debug!(%error, reason = event.reason, "failed to publish an event");
+                let error = answer(&error);
+                tracing::debug!(error, reason = event.reason, "failed to publish an event");
                 None
             }
         }
@@ -298,37 +317,11 @@ impl Lane {
             count,
             last_observed_time: MicroTime(self.clock.now()),
         };
-        let api: Api<EventObject> = Api::namespaced(self.client.clone(), namespace);
+        let api: Objects<EventObject> = Objects::new(&self.client, namespace);
         let patch = Patch::Merge(json!({ "series": series }));
         if let Err(error) = api.patch(name, &PatchParams::default(), &patch).await {
-            tracing::debug!(%error, "failed to count a repeated event");
+            let error = answer(&error);
+            tracing::debug!(error, "failed to count a repeated event");
         }
-    }
-}
-
-/// Cuts `text` to at most `length` bytes, at a character.
-fn truncate(text: &mut String, length: usize) {
-    if text.len() > length {
-        let end = (0..=length - '…'.len_utf8())
-            .rev()
-            .find(|end| text.is_char_boundary(*end))
-            .unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn notes_are_cut_at_a_character() {
-        let mut note = "ä".repeat(600);
-        truncate(&mut note, LONGEST_NOTE);
-        assert!(note.len() <= LONGEST_NOTE && note.ends_with("ä…"));
-        let mut short = "short".to_owned();
-        truncate(&mut short, LONGEST_NOTE);
-        assert_eq!(short, "short");
     }
 }

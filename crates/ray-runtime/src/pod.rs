@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ray_api::{annotations, labels};
+use ray_api::{annotations, labels, owners};
 use serde::Deserialize;
 
 use crate::object_key::ObjectKey;
-use crate::slim;
 use crate::store::Cached;
+use crate::{slim, text};
 
 /// The label selector of a Ray cluster's pods, for the server.
 pub const SELECTOR: &str = "ray.io/node-type in (head, worker, redis-cleanup)";
@@ -79,6 +79,17 @@ pub struct Trouble {
     pub message: String,
 }
 
+/// The deletion of a pod that is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// `deletionTimestamp`: when its grace period is over.
+    pub at: Timestamp,
+    /// The node that must say that nothing of it runs any more; empty for a pod that was never scheduled.
+    pub node: String,
+    /// Who else keeps it.
+    pub finalizers: Vec<String>,
+}
+
 /// A pod of a Ray cluster. There may be many thousands, nearly all of them without trouble, so that is kept elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RayPod {
@@ -99,8 +110,10 @@ pub struct RayPod {
     pub replica_index: Option<i32>,
     /// Value of `ray.io/worker-group-replica-name`.
     pub replica_name: Option<String>,
-    /// Whether it is being deleted.
-    pub terminating: bool,
+    /// Value of `ray.io/replica-host-index`.
+    pub host_index: Option<i32>,
+    /// What is known of its deletion, once it is being deleted.
+    pub deletion: Option<Box<Deletion>>,
     /// The phase.
     pub phase: Phase,
     /// The condition `Ready`, when there is one.
@@ -113,11 +126,13 @@ pub struct RayPod {
     pub ray_container_terminated: Option<Box<Trouble>>,
     /// The first container that waits or has ended, in the order of the container statuses.
     pub first_stopped: Option<Box<Trouble>>,
-    /// Why the pod cannot be scheduled, or why an init container does not go on.
+    /// Why the pod cannot be scheduled, a container does not start, or one that has ended is not started again.
     pub held_back: Option<Box<Trouble>>,
+    /// Its scheduler, as long as none has said a word of the pod.
+    pub awaits_scheduler: Option<Box<str>>,
     /// Why Kubernetes itself ended the pod, for example `Evicted`.
     pub ended: Option<Box<Trouble>>,
-    /// Name of the init container that runs.
+    /// Name of the init container that runs. Those that run on before it are native sidecars.
     pub init_container: Option<String>,
     /// Restarts of the Ray container.
     pub ray_container_restarts: i32,
@@ -128,10 +143,28 @@ pub struct RayPod {
 }
 
 impl RayPod {
+    /// Whether it is being deleted.
+    #[must_use]
+    pub fn terminating(&self) -> bool {
+        self.deletion.is_some()
+    }
+
+    /// Whether its containers have ended for good.
+    #[must_use]
+    pub fn ended_for_good(&self) -> bool {
+        matches!(self.phase, Phase::Failed | Phase::Succeeded)
+    }
+
     /// Whether the pod runs and Kubernetes calls it ready.
     #[must_use]
     pub fn running_and_ready(&self) -> bool {
         self.phase == Phase::Running && self.ready.as_ref().is_some_and(|ready| ready.status == "True")
+    }
+
+    /// Whether the owner of that UID controls it.
+    #[must_use]
+    pub fn controlled_by(&self, uid: &str) -> bool {
+        owners::is(self.controller_uid.as_deref(), uid)
     }
 
     /// The pod's name.
@@ -167,7 +200,8 @@ impl Cached for RayPod {
             group,
             replica_index,
             replica_name,
-            terminating,
+            host_index,
+            deletion,
             phase,
             ready,
             pod_ip,
@@ -175,6 +209,8 @@ impl Cached for RayPod {
             ray_container_terminated,
             first_stopped,
             held_back,
+            // What follows it is read: where the pod runs, or why it cannot.
+            awaits_scheduler: _,
             ended,
             init_container,
             ray_container_restarts,
@@ -182,9 +218,10 @@ impl Cached for RayPod {
             kuberay_version,
         } = self;
         (uid, key, cluster, controller_uid) == (&other.uid, &other.key, &other.cluster, &other.controller_uid)
-            && (phase, terminating, ready, pod_ip) == (&other.phase, &other.terminating, &other.ready, &other.pod_ip)
+            && (phase, deletion, ready, pod_ip) == (&other.phase, &other.deletion, &other.ready, &other.pod_ip)
             && (created, node_type, group) == (&other.created, &other.node_type, &other.group)
-            && (replica_index, replica_name) == (&other.replica_index, &other.replica_name)
+            && (replica_index, replica_name, host_index)
+                == (&other.replica_index, &other.replica_name, &other.host_index)
             && (restart_policy, ray_container_restarts) == (&other.restart_policy, &other.ray_container_restarts)
             && (ray_container_terminated, first_stopped) == (&other.ray_container_terminated, &other.first_stopped)
             && (held_back, ended, init_container) == (&other.held_back, &other.ended, &other.init_container)
@@ -208,13 +245,16 @@ crate::slim_resource!(SlimPod, Pod);
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
     containers: Vec<Container>,
+    node_name: String,
     restart_policy: String,
+    scheduler_name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Container {
     name: String,
+    restart_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -285,19 +325,19 @@ impl ContainerStatus {
             (Some(last), "") => last.text(),
             (Some(last), message) => format!("{message}; {}", last.text()),
         };
-        Some(self.trouble(&waiting.reason, message))
+        Some(self.trouble(&waiting.reason, &message))
     }
 
     fn terminated(&self) -> Option<Trouble> {
         let terminated = self.state.terminated.as_ref()?;
-        Some(self.trouble(&terminated.reason, terminated.text()))
+        Some(self.trouble(&terminated.reason, &terminated.text()))
     }
 
-    fn trouble(&self, reason: &str, message: String) -> Trouble {
+    fn trouble(&self, reason: &str, message: &str) -> Trouble {
         Trouble {
             container: self.name.clone(),
-            reason: reason.to_owned(),
-            message,
+            reason: text::short(reason),
+            message: text::short(message),
         }
     }
 }
@@ -317,7 +357,11 @@ impl Terminated {
 impl From<SlimPod> for RayPod {
     fn from(pod: SlimPod) -> Self {
         let key = ObjectKey::of(&pod);
-        let SlimPod { metadata, spec, status } = pod;
+        let SlimPod {
+            metadata,
+            mut spec,
+            status,
+        } = pod;
         let label = |name: &str| metadata.labels.as_ref().and_then(|labels| labels.get(name)).cloned();
         let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
         let ray_container = spec
@@ -329,10 +373,12 @@ impl From<SlimPod> for RayPod {
             .container_statuses
             .iter()
             .find(|container| container.name == ray_container);
+        let held_back = held_back(&status).or_else(|| ended_beside(&spec, &status));
+        let awaits_scheduler = awaits_scheduler(&mut spec.scheduler_name, &spec.node_name, &status);
         Self {
             cluster: label(labels::CLUSTER).map(|cluster| ObjectKey::new(key.namespace.clone(), cluster)),
             created: metadata.creation_timestamp.as_ref().map(|time| time.0),
-            controller_uid: controller_uid(&metadata),
+            controller_uid: owners::controller_uid(&metadata).map(str::to_owned),
             node_type: match label(labels::NODE_TYPE).as_deref() {
                 Some(labels::NODE_TYPE_HEAD) => NodeType::Head,
                 Some(labels::NODE_TYPE_WORKER) => NodeType::Worker,
@@ -341,14 +387,22 @@ impl From<SlimPod> for RayPod {
             group: label(labels::GROUP).unwrap_or_default(),
             replica_index: label(labels::WORKER_GROUP_REPLICA_INDEX).and_then(|index| index.parse().ok()),
             replica_name: label(labels::WORKER_GROUP_REPLICA_NAME),
-            terminating: metadata.deletion_timestamp.is_some(),
+            host_index: label(labels::REPLICA_HOST_INDEX).and_then(|index| index.parse().ok()),
+            deletion: metadata.deletion_timestamp.as_ref().map(|at| {
+                Box::new(Deletion {
+                    at: at.0,
+                    node: spec.node_name,
+                    finalizers: metadata.finalizers.clone().unwrap_or_default(),
+                })
+            }),
             phase: phase(&status.phase),
             ready: ready(&status.conditions),
             ray_container_terminated: ray_status.and_then(ContainerStatus::terminated).map(Box::new),
             first_stopped: first_stopped(&status.container_statuses).map(Box::new),
-            held_back: held_back(&status).map(Box::new),
+            held_back: held_back.map(Box::new),
+            awaits_scheduler,
             ended: ended(&status).map(Box::new),
-            init_container: running(&status.init_container_statuses),
+            init_container: last_running(&status.init_container_statuses),
             ray_container_restarts: ray_status.map_or(0, |container| container.restart_count),
             recreate_hash: annotation(annotations::UPGRADE_STRATEGY_RECREATE_HASH),
             kuberay_version: annotation(annotations::KUBERAY_VERSION),
@@ -359,14 +413,6 @@ impl From<SlimPod> for RayPod {
             key,
         }
     }
-}
-
-fn controller_uid(metadata: &ObjectMeta) -> Option<String> {
-    let owners = metadata.owner_references.as_deref().unwrap_or_default();
-    owners
-        .iter()
-        .find(|owner| owner.controller == Some(true))
-        .map(|owner| owner.uid.clone())
 }
 
 fn phase(text: &str) -> Phase {
@@ -384,8 +430,8 @@ fn ready(conditions: &[Condition]) -> Option<Ready> {
     let condition = conditions.iter().find(|condition| condition.type_ == "Ready")?;
     Some(Ready {
         status: condition.status.clone(),
-        reason: condition.reason.clone(),
-        message: condition.message.clone(),
+        reason: text::short(&condition.reason),
+        message: text::short(&condition.message),
     })
 }
 
@@ -398,28 +444,30 @@ fn first_stopped(statuses: &[ContainerStatus]) -> Option<Trouble> {
 fn ended(status: &Status) -> Option<Trouble> {
     (!status.reason.is_empty()).then(|| Trouble {
         container: String::new(),
-        reason: status.reason.clone(),
-        message: status.message.clone(),
+        reason: text::short(&status.reason),
+        message: text::short(&status.message),
     })
 }
 
-fn running(statuses: &[ContainerStatus]) -> Option<String> {
-    let running = statuses.iter().find(|container| container.state.running.is_some())?;
+/// Init containers start one after the other, and only native sidecars (`restartPolicy: Always`) run on.
+fn last_running(statuses: &[ContainerStatus]) -> Option<String> {
+    let running = statuses.iter().rfind(|container| container.state.running.is_some())?;
     Some(running.name.clone())
 }
 
 /// Kubernetes' reasons while all goes well.
 const ORDINARY: [&str; 2] = ["PodInitializing", "ContainerCreating"];
+const SCHEDULED: &str = "PodScheduled";
 
 fn held_back(status: &Status) -> Option<Trouble> {
     let unscheduled = status
         .conditions
         .iter()
-        .find(|c| c.type_ == "PodScheduled" && c.status == "False")
+        .find(|c| c.type_ == SCHEDULED && c.status == "False")
         .map(|c| Trouble {
             container: String::new(),
-            reason: c.reason.clone(),
-            message: c.message.clone(),
+            reason: text::short(&c.reason),
+            message: text::short(&c.message),
         });
     unscheduled.or_else(|| {
         status
@@ -431,120 +479,48 @@ fn held_back(status: &Status) -> Option<Trouble> {
     })
 }
 
+/// A container beside Ray's that has ended for good while the pod runs on.
+fn ended_beside(spec: &Spec, status: &Status) -> Option<Trouble> {
+    if status.phase != "Running" {
+        return None;
+    }
+    let beside = spec.containers.iter().skip(1);
+    let mut ended = beside.filter_map(|container| {
+        let policy = container.restart_policy.as_deref().unwrap_or(&spec.restart_policy);
+        let status = status
+            .container_statuses
+            .iter()
+            .find(|status| status.name == container.name)?;
+        let code = status.state.terminated.as_ref()?.exit_code;
+        let again = match policy {
+            "Never" => false,
+            "OnFailure" => code != 0,
+            _ => true,
+        };
+        let mut trouble = status.terminated().filter(|_| !again)?;
+        trouble.message = text::short(&format_args!(
+            "not started again until the Pod is replaced (restartPolicy {policy}): {}",
+            trouble.message
+        ));
+        Some(trouble)
+    });
+    ended.next()
+}
+
+/// The name of the scheduler, cut to what can be one.
+fn awaits_scheduler(name: &mut String, node: &str, status: &Status) -> Option<Box<str>> {
+    /// Of names in Kubernetes.
+    const LONGEST: usize = 253;
+    let known = !node.is_empty() || status.conditions.iter().any(|condition| condition.type_ == SCHEDULED);
+    if known || phase(&status.phase) != Phase::Pending {
+        return None;
+    }
+    text::cut(name, LONGEST);
+    Some(std::mem::take(name).into_boxed_str())
+}
+
 /// A shared pod.
 pub type SharedPod = Arc<RayPod>;
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_pod_keeps_what_is_read_of_it() {
-        let pod: SlimPod = serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "p", "namespace": "ns", "uid": "u", "resourceVersion": "7",
-                "deletionTimestamp": "2026-01-02T03:04:05Z",
-                "labels": {"ray.io/cluster": "c", "ray.io/node-type": "worker", "ray.io/group": "g",
-                    "ray.io/worker-group-replica-index": "3"},
-                "ownerReferences": [{"apiVersion": "ray.io/v1", "kind": "RayCluster", "name": "c", "uid": "cu",
-                    "controller": true}],
-                "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {}}}]},
-            "spec": {"containers": [{"name": "ray", "image": "i"}, {"name": "other"}], "restartPolicy": "Never"},
-            "status": {"phase": "Running", "podIP": "10.0.0.1",
-                "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m"}],
-                "containerStatuses": [
-                    {"name": "other", "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "again"}}},
-                    {"name": "ray", "restartCount": 2, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}
-        }))
-        .unwrap();
-        let pod = RayPod::from(pod);
-        assert_eq!(pod.owner(), Some(&ObjectKey::new("ns", "c")));
-        assert_eq!(
-            (pod.node_type, pod.group.as_str(), pod.replica_index),
-            (NodeType::Worker, "g", Some(3))
-        );
-        assert!(pod.terminating && !pod.running_and_ready());
-        assert_eq!(pod.ray_container_terminated.unwrap().reason, "Error");
-        assert_eq!(pod.first_stopped.unwrap().container, "other");
-        assert_eq!(pod.held_back.unwrap().reason, "CrashLoopBackOff");
-        assert_eq!(pod.controller_uid.as_deref(), Some("cu"));
-        assert_eq!(pod.ray_container_restarts, 2);
-    }
-
-    #[test]
-    fn a_change_that_nobody_reads_is_none() {
-        let pod = |version: &str, scheduled: bool, phase: &str| {
-            let conditions = if scheduled {
-                json!([{"type": "PodScheduled", "status": "True"}])
-            } else {
-                json!([])
-            };
-            let pod = json!({"metadata": {"name": "p", "uid": "u", "resourceVersion": version},
-                "status": {"phase": phase, "conditions": conditions}});
-            RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap())
-        };
-        let created = pod("1", false, "Pending");
-        assert!(pod("2", true, "Pending").reads_as(&created));
-        assert!(!pod("3", true, "Running").reads_as(&created));
-    }
-
-    #[test]
-    fn a_container_that_ended_says_how() {
-        let pod = |state: serde_json::Value, last: serde_json::Value| {
-            let container = json!({"name": "ray", "state": state, "lastState": last});
-            let pod = json!({"metadata": {}, "spec": {"containers": [{"name": "ray"}]},
-                "status": {"containerStatuses": [container]}});
-            RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap())
-        };
-        let ended = |code: i32, reason: &str, message: &str| json!({"terminated": {"exitCode": code, "reason": reason, "message": message}});
-        let back_off = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
-        let held_back = |last| pod(back_off.clone(), last).held_back.unwrap().message;
-        assert_eq!(held_back(ended(1, "Error", "")), "back-off 10s; exit code 1");
-        assert_eq!(
-            held_back(ended(137, "OOMKilled", "")),
-            "back-off 10s; exit code 137 (OOMKilled)"
-        );
-        assert_eq!(held_back(json!({})), "back-off 10s");
-        let last_words = pod(ended(1, "Error", "no disk"), json!({})).first_stopped.unwrap();
-        assert_eq!(last_words.message, "exit code 1: no disk");
-        let ended = pod(ended(0, "Completed", ""), json!({}))
-            .ray_container_terminated
-            .unwrap();
-        assert_eq!(
-            (ended.reason.as_str(), ended.message.as_str()),
-            ("Completed", "exit code 0")
-        );
-    }
-
-    #[test]
-    fn an_eviction_is_known() {
-        let pod =
-            json!({"metadata": {}, "status": {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}});
-        let ended = RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap())
-            .ended
-            .unwrap();
-        assert_eq!(
-            (ended.reason.as_str(), ended.message.as_str()),
-            ("Evicted", "low on memory")
-        );
-    }
-
-    #[test]
-    fn the_init_container_that_runs_is_known() {
-        let pod = json!({"metadata": {}, "status": {"initContainerStatuses": [
-            {"name": "own", "state": {"terminated": {"exitCode": 0}}},
-            {"name": "wait-gcs-ready", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}},
-            {"name": "later", "state": {"waiting": {"reason": "PodInitializing"}}}]}});
-        let pod = RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap());
-        assert_eq!(pod.init_container.as_deref(), Some("wait-gcs-ready"));
-        assert_eq!(pod.held_back, None);
-    }
-
-    #[test]
-    fn nothing_is_required() {
-        let pod = RayPod::from(serde_json::from_value::<SlimPod>(json!({"metadata": {}})).unwrap());
-        assert_eq!((pod.phase, pod.node_type), (Phase::Pending, NodeType::Other));
-    }
-}
+mod tests;

@@ -1,34 +1,40 @@
 //! The life of a controller process: arguments, log, client, admin server, caches, lease, passes, end.
 //!
-//! Watches run before the lease is held, so that a replica that takes over starts from warm caches. Losing the lease
-//! ends the process with an error: whatever it still had in flight ends with it.
+//! A panic in a pass, a watch, an event or a page of the admin server ends only that (see [`crate::tasks`]), and none of
+//! the watches ever ends. What ends the process: a socket of the admin server that serves no more, since nobody could tell
+//! how it is; and a panic of what runs the passes, since nobody knows what it has left.
+//!
+//! Watches run before the lease is held, so that a replica that takes over starts from warm caches. Losing the lease stops
+//! the passes and not the process: see [`crate::lead`].
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use clap::{Args, Parser};
 use futures::future::BoxFuture;
-use http::HeaderValue;
-use http::header::USER_AGENT;
-use k8s_controller::LeaderElection;
-use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use prometheus::Registry;
 use ray_api::switches::Switches;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::limit::RateLimitLayer;
-use tower::util::MapRequestLayer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::admin;
 use crate::arguments::{Arguments, LogEncoder};
+use crate::client;
 use crate::clock::{Clock, SystemClock};
-use crate::event::{self, PublisherOptions, Recorder};
+use crate::command_line::CommandLine;
+use crate::event::{self, Publisher, PublisherOptions, Recorder};
+use crate::lead::{Passes, lead};
+use crate::lease::Leadership;
+use crate::lease::elector::{self, Elector};
+use crate::lease::thread::LeaseThread;
+use crate::limits::Limits;
+use crate::log::LogLevels;
 use crate::random::Random;
+use crate::tasks::{self, Tasks};
 
-/// How often readiness of the caches is looked at while the process starts.
-const STARTING: Duration = Duration::from_millis(20);
 /// How long the last events may take at the end.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
@@ -45,6 +51,10 @@ pub struct Environment {
     pub recorder: Recorder,
     /// Metrics.
     pub registry: Registry,
+    /// Guards the tasks.
+    pub tasks: Tasks,
+    /// Whether it may act; `client` lets no write but events begin otherwise.
+    pub leadership: Leadership,
     /// The command line.
     pub arguments: Arguments,
     /// The environment variables.
@@ -59,59 +69,38 @@ pub struct Started {
     pub background: Vec<BoxFuture<'static, ()>>,
     /// Whether the caches are complete.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
-    /// The passes; polled once the lease is held, and until the shutdown.
-    pub passes: BoxFuture<'static, ()>,
+    /// The passes; begun each time the lease is taken, and polled until it is lost or the shutdown is over.
+    pub passes: Passes,
 }
 
-#[derive(Parser)]
-#[command(version)]
-struct Command {
-    #[command(flatten)]
-    arguments: Arguments,
-    #[command(flatten)]
-    not_yet: NotYet,
-}
-
-/// Flags of KubeRay's operator for work that is not there yet. They are refused in words: pods that start without their
-/// gang, or without the sidecars of a configuration, are worse than none.
-#[derive(Args)]
-struct NotYet {
-    #[arg(long, hide = true, default_value = "")]
-    batch_scheduler: String,
-    #[arg(long, hide = true, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    enable_batch_scheduler: bool,
-    #[arg(long, hide = true, default_value = "")]
-    config: String,
-}
-
-impl NotYet {
-    fn check(&self) -> anyhow::Result<()> {
-        let Self {
-            batch_scheduler,
-            enable_batch_scheduler,
-            config,
-        } = self;
-        anyhow::ensure!(
-            batch_scheduler.is_empty(),
-            "--batch-scheduler={batch_scheduler}: gang scheduling is not carried out by this version yet; leave the flag out"
-        );
-        anyhow::ensure!(
-            !enable_batch_scheduler,
-            "--enable-batch-scheduler: gang scheduling is not carried out by this version yet; leave the flag out"
-        );
-        anyhow::ensure!(
-            config.is_empty(),
-            "--config={config}: the configuration file is not read by this version yet; use flags"
-        );
-        Ok(())
+/// Runs a controller until it is told to stop. Whatever ends it is in the log, in the log's format.
+pub fn run(
+    name: &'static str,
+    about: &'static str,
+    start: impl FnOnce(&Environment) -> anyhow::Result<Started>,
+) -> ExitCode {
+    let command = match CommandLine::parse(name, about) {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    start_log(&command.arguments.log_level, command.arguments.log_stdout_encoder);
+    match checked(name, command, start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(controller = name, error = format!("{error:#}"), "controller failed");
+            ExitCode::FAILURE
+        }
     }
 }
 
-/// Runs a controller until it is told to stop.
-pub fn run(name: &'static str, start: impl FnOnce(&Environment) -> anyhow::Result<Started>) -> anyhow::Result<()> {
-    let Command { arguments, not_yet } = Command::parse();
-    not_yet.check()?;
-    log_to_stdout(&arguments)?;
+fn checked(
+    name: &'static str,
+    command: CommandLine,
+    start: impl FnOnce(&Environment) -> anyhow::Result<Started>,
+) -> anyhow::Result<()> {
+    tasks::log_panics();
+    command.check()?;
+    let switches = Switches::read(|name| std::env::var(name).ok())?;
     if std::env::var("ENABLE_WEBHOOKS").is_ok_and(|value| value == "true") {
         tracing::warn!(
             "ENABLE_WEBHOOKS: this process serves no admission webhook; the controllers check objects themselves"
@@ -122,54 +111,28 @@ pub fn run(name: &'static str, start: impl FnOnce(&Environment) -> anyhow::Resul
         .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
     // Nothing here computes for long: with more threads a fifth of the time went into waking them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(live(name, arguments, start))
+    runtime.block_on(live(name, command.arguments, switches, start))
 }
 
 async fn live(
     name: &'static str,
     arguments: Arguments,
+    switches: Switches,
     start: impl FnOnce(&Environment) -> anyhow::Result<Started>,
 ) -> anyhow::Result<()> {
     let instance = std::env::var("POD_NAME")
         .or_else(|_| std::env::var("HOSTNAME"))
         .unwrap_or_else(|_| name.to_owned());
-    let registry = Registry::new();
-    let (client, own_namespace) = connect(name, &arguments).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random = Arc::new(Random::from_system());
-    let (recorder, publisher) = event::recorder(
-        PublisherOptions {
-            client: client.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            controller: name.to_owned(),
-            instance: instance.clone(),
-        },
-        &registry,
-    )?;
-    let shutdown = CancellationToken::new();
-    let environment = Environment {
-        client: client.clone(),
-        clock,
-        random: random.clone(),
-        recorder,
-        registry: registry.clone(),
-        arguments: arguments.clone(),
-        switches: Switches::read(|name| std::env::var(name).ok()),
-        shutdown: shutdown.clone(),
-    };
+    let config = client::config(arguments.kubeconfig.as_deref()).await?;
+    let (environment, publisher, elector) = environment(name, &instance, &config, arguments, switches)?;
     let started = start(&environment)?;
-    drop(environment);
-    let publisher = tokio::spawn(publisher.run());
+    let (leadership, shutdown) = (environment.leadership.clone(), environment.shutdown.clone());
 
     let mut background = JoinSet::new();
-    for address in [arguments.metrics_addr.0, arguments.health_probe_bind_address.0]
-        .into_iter()
-        .flatten()
-    {
-        let server = admin::serve(address, registry.clone(), started.ready.clone()).await?;
-        background.spawn(server);
-    }
+    serve(&mut background, &environment, &started.ready)?;
+    // The publisher ends when nobody has a recorder any more.
+    drop(environment);
+    let publisher = tokio::spawn(publisher.run());
     for task in started.background {
         background.spawn(task);
     }
@@ -181,114 +144,140 @@ async fn live(
         "controller started"
     );
 
-    let election = arguments.enable_leader_election.then(|| {
-        let namespace = match arguments.leader_election_namespace.as_str() {
-            "" => own_namespace.as_str(),
-            namespace => namespace,
-        };
-        // Two processes with the same name (outside a cluster) must not share a lease.
-        let identity = format!("{instance}_{:016x}", random.next());
-        LeaderElection::new(client, namespace, &format!("{name}-leader"), &identity)
-    });
-    let lead = lead(started.passes, started.ready, election.clone(), &shutdown);
+    let mut lease = elector
+        .map(|elector| LeaseThread::start(elector, move || async move { lease_client(name, config) }))
+        .transpose()?;
+    let keeping = async {
+        match &mut lease {
+            Some(lease) => lease.ended().await,
+            None => std::future::pending().await,
+        }
+    };
     let result = tokio::select! {
-        result = lead => result,
+        () = lead(started.passes, started.ready, &leadership, &shutdown) => Ok(()),
+        error = keeping => Err(error),
         Some(ended) = background.join_next() => Err(match ended {
             Ok(()) => anyhow::anyhow!("a background task has ended"),
             Err(error) => anyhow::anyhow!(error).context("a background task has failed"),
         }),
     };
     background.shutdown().await;
-    if let (Ok(()), Some(election)) = (&result, election) {
-        election.release().await;
+    if let Some(lease) = lease {
+        lease.stop().await;
     }
     let _ = tokio::time::timeout(LAST_EVENTS, publisher).await;
     tracing::info!(controller = name, "controller stopped");
     result
 }
 
-/// Waits for the caches and the lease, then runs the passes until the shutdown.
-async fn lead(
-    passes: BoxFuture<'static, ()>,
-    ready: Arc<dyn Fn() -> bool + Send + Sync>,
-    election: Option<LeaderElection>,
-    shutdown: &CancellationToken,
+/// What the controller is given, and what else must run for it: the events' publisher, and the elector, if it takes a lease.
+fn environment(
+    name: &'static str,
+    instance: &str,
+    config: &Config,
+    arguments: Arguments,
+    switches: Switches,
+) -> anyhow::Result<(Environment, Publisher, Option<Elector>)> {
+    let registry = Registry::new();
+    let tasks = Tasks::new(&registry)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random = Arc::new(Random::from_system());
+    let (elector, leadership) = election(name, instance, &arguments, config, (&clock, &random, &registry))?;
+    let client = client(name, config, &arguments, leadership.clone())?;
+    let (recorder, publisher) = event::recorder(
+        PublisherOptions {
+            client: client.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            controller: name.to_owned(),
+            instance: instance.to_owned(),
+            tasks: tasks.clone(),
+        },
+        &registry,
+    )?;
+    let environment = Environment {
+        client,
+        clock,
+        random,
+        recorder,
+        registry,
+        tasks,
+        leadership,
+        arguments,
+        switches,
+        shutdown: CancellationToken::new(),
+    };
+    Ok((environment, publisher, elector))
+}
+
+/// Serves metrics and probes, at the same address or at two.
+fn serve(
+    background: &mut JoinSet<()>,
+    environment: &Environment,
+    ready: &Arc<dyn Fn() -> bool + Send + Sync>,
 ) -> anyhow::Result<()> {
-    let caches = async {
-        while !ready() {
-            tokio::time::sleep(STARTING).await;
-        }
-        tracing::info!("caches are complete");
-    };
-    if shutdown.run_until_cancelled(caches).await.is_none() {
-        return Ok(());
-    }
-    let Some(election) = election else {
-        passes.await;
-        return Ok(());
-    };
-    // The passes end by themselves after the shutdown; a candidate that never led ends here.
-    let (leading, leads) = tokio::sync::oneshot::channel();
-    let led = election.with_lease(async move {
-        let _ = leading.send(());
-        tracing::info!("leading");
-        passes.await;
-    });
-    let mut led = std::pin::pin!(led);
-    tokio::select! {
-        biased;
-        result = &mut led => result.context("the lease was lost"),
-        () = shutdown.cancelled() => {
-            let mut leads = leads;
-            if leads.try_recv().is_ok() { led.await.context("the lease was lost") } else { Ok(()) }
-        }
-    }
-}
-
-async fn connect(name: &str, arguments: &Arguments) -> anyhow::Result<(Client, String)> {
-    let config = match &arguments.kubeconfig {
-        Some(path) => {
-            let kubeconfig = kube::config::Kubeconfig::read_from(path)
-                .with_context(|| format!("failed to read kubeconfig {}", path.display()))?;
-            Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
-                .await
-                .with_context(|| format!("failed to use kubeconfig {}", path.display()))?
-        }
-        None => Config::infer().await.context(
-            "failed to find an API server: neither --kubeconfig, nor KUBECONFIG, nor a ServiceAccount of a pod",
-        )?,
-    };
-    let namespace = config.default_namespace.clone();
-    let agent = HeaderValue::from_str(&format!("{name}/{}", env!("CARGO_PKG_VERSION")))?;
-    let agent = MapRequestLayer::new(move |mut request: http::Request<Body>| {
-        request.headers_mut().insert(USER_AGENT, agent.clone());
-        request
-    });
-    let builder = ClientBuilder::try_from(config)
-        .context("failed to make a client")?
-        .with_layer(&agent);
-    let client = match arguments.qps {
-        Some(qps) if qps > 0.0 => {
-            let burst = arguments.burst.unwrap_or(1).max(1);
-            let window = Duration::from_secs_f64(f64::from(burst) / qps);
-            builder
-                .with_layer(&RateLimitLayer::new(u64::from(burst), window))
-                .build()
-        }
-        _ => builder.build(),
-    };
-    Ok((client, namespace))
-}
-
-fn log_to_stdout(arguments: &Arguments) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&arguments.log_level)
-        .with_context(|| format!("--log-level={:?} is not a filter", arguments.log_level))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    match arguments.log_stdout_encoder {
-        LogEncoder::Json => log.json().flatten_event(true).init(),
-        LogEncoder::Console => log.init(),
+    let Arguments {
+        metrics_addr,
+        health_probe_bind_address,
+        ..
+    } = &environment.arguments;
+    for address in [metrics_addr.0, health_probe_bind_address.0].into_iter().flatten() {
+        background.spawn(admin::serve(address, environment.registry.clone(), ready.clone())?);
     }
     Ok(())
+}
+
+/// Which lease is wanted, if any.
+fn election(
+    name: &str,
+    instance: &str,
+    arguments: &Arguments,
+    config: &Config,
+    environment: (&Arc<dyn Clock>, &Arc<Random>, &Registry),
+) -> anyhow::Result<(Option<Elector>, Leadership)> {
+    if !arguments.enable_leader_election {
+        return Ok((None, Leadership::always()));
+    }
+    let (clock, random, registry) = environment;
+    let namespace = match arguments.leader_election_namespace.as_str() {
+        "" => config.default_namespace.as_str(),
+        namespace => namespace,
+    };
+    let pod = std::env::var("POD_UID").ok();
+    let options = elector::Options {
+        namespace: namespace.to_owned(),
+        name: format!("{name}-leader"),
+        identity: elector::identity(instance, pod.as_deref(), random),
+        clock: clock.clone(),
+        random: random.clone(),
+    };
+    let (elector, leadership) = Elector::new(options, registry)?;
+    Ok((Some(elector), leadership))
+}
+
+/// The client of the work: no write begins with it while the lease is not held.
+fn client(name: &str, config: &Config, arguments: &Arguments, leadership: Leadership) -> anyhow::Result<Client> {
+    client::connect(config, &agent(name), Limits::default(), arguments.limit(), leadership)
+}
+
+/// The client of the lease: nothing holds it up, and nothing is repeated but by the elector.
+fn lease_client(name: &str, mut config: Config) -> anyhow::Result<Client> {
+    config.default_retry = false;
+    client::connect(&config, &agent(name), Limits::default(), None, Leadership::always())
+}
+
+fn agent(name: &str) -> String {
+    format!("{name}/{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Starts the log on standard output, in that format.
+pub(crate) fn start_log(levels: &LogLevels, encoder: LogEncoder) {
+    let log = tracing_subscriber::registry().with(levels.filter());
+    let lines = tracing_subscriber::fmt::layer().with_target(false);
+    match encoder {
+        LogEncoder::Json => log.with(lines.json().flatten_event(true)).init(),
+        LogEncoder::Console => log.with(lines).init(),
+    }
 }
 
 /// Ends never by itself: it cancels the token and waits for the process to end.
@@ -306,32 +295,4 @@ async fn stop_on_signal(shutdown: CancellationToken) {
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "failed to listen for signals"),
     }
     std::future::pending::<()>().await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(arguments: &[&str]) -> Result<(), String> {
-        let command =
-            Command::try_parse_from(["controller"].iter().chain(arguments)).map_err(|error| error.to_string())?;
-        command.not_yet.check().map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn flags_for_what_is_not_there_yet_are_refused_in_words() {
-        for (flag, word) in [
-            ("--batch-scheduler=volcano", "gang scheduling"),
-            ("--enable-batch-scheduler", "gang scheduling"),
-            ("--config=/etc/config.yaml", "configuration file"),
-        ] {
-            let refused = check(&[flag]).unwrap_err();
-            assert!(refused.contains(word) && refused.starts_with(flag), "{refused}");
-        }
-    }
-
-    #[test]
-    fn the_same_flags_unset_are_accepted() {
-        assert_eq!(check(&["--batch-scheduler=", "--enable-batch-scheduler=false"]), Ok(()));
-    }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use ray_api::labels;
+use ray_api::head_service::EXTERNAL_NAME;
+use ray_api::{labels, owners};
 use serde::Deserialize;
 
 use crate::object_key::ObjectKey;
@@ -29,6 +30,10 @@ pub struct WatchedService {
     pub cluster_ip: String,
     /// Value of `ray.io/cluster` in its selector.
     pub selected_cluster: Option<String>,
+    /// Whether its selector asks for a head.
+    pub selects_head: bool,
+    /// Whether it is a name of something outside the cluster.
+    pub external: bool,
     /// Its ports that have a name.
     pub ports: Vec<WatchedPort>,
 }
@@ -45,6 +50,12 @@ pub struct WatchedPort {
 }
 
 impl WatchedService {
+    /// Whether the owner of that UID controls it.
+    #[must_use]
+    pub fn controlled_by(&self, uid: &str) -> bool {
+        owners::is(self.controller_uid.as_deref(), uid)
+    }
+
     /// Name of the Service.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -69,20 +80,18 @@ impl WatchedService {
     pub fn new(service: SlimService, owner: Option<ObjectKey>) -> Self {
         let key = ObjectKey::of(&service);
         let SlimService { metadata, spec } = service;
-        let owners = metadata.owner_references.unwrap_or_default();
         Self {
             key,
             owner,
-            controller_uid: owners
-                .into_iter()
-                .find(|owner| owner.controller == Some(true))
-                .map(|owner| owner.uid),
+            controller_uid: owners::controller_uid(&metadata).map(str::to_owned),
             uid: metadata.uid.unwrap_or_default(),
             resource_version: metadata.resource_version.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
             terminating: metadata.deletion_timestamp.is_some(),
             cluster_ip: spec.cluster_ip,
             selected_cluster: spec.selector.get(labels::CLUSTER).cloned(),
+            selects_head: spec.selector.get(labels::NODE_TYPE).map(String::as_str) == Some(labels::NODE_TYPE_HEAD),
+            external: spec.type_ == EXTERNAL_NAME,
             ports: spec
                 .ports
                 .into_iter()
@@ -122,6 +131,8 @@ crate::slim_resource!(SlimService, Service);
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Spec {
+    #[serde(rename = "type")]
+    type_: String,
     #[serde(rename = "clusterIP")]
     cluster_ip: String,
     selector: BTreeMap<String, String>,

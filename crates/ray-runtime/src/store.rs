@@ -6,7 +6,8 @@
 //! A cache is stale after our own writes. [`Store::wrote`] puts the answer of a write into the cache at once, and it
 //! stays until the watch shows the same or a later version: so no pod is created twice, none is deleted twice, and no
 //! status is computed from what we have changed ourselves. There is no time-out: a slow watch must not look like a
-//! missing pod. A new list drops what was written before it began, since the list shows it or it is gone.
+//! missing pod. A new list drops what was written before it began or before it was made, since the list shows it or it is
+//! gone; a bookmark of the watch does the same with what was written before it.
 
 mod version;
 
@@ -61,8 +62,9 @@ struct Inner<V> {
     /// Objects of a list that is still coming.
     listing: BTreeMap<ObjectKey, Arc<V>>,
     lists_begun: u64,
-    /// The latest version that the watch has shown of any object. A watch shows changes in order: a version before this
-    /// one has been shown, and if its object is not there it is gone.
+    /// The latest version that the watch has shown of any object, or that of the list before it. A watch shows changes in
+    /// order: a version before this one has been shown, and if its object is not there it is gone. While a list is put in it
+    /// stays as it is, since a list is in the order of names.
     latest: u64,
     ready: bool,
 }
@@ -111,6 +113,15 @@ impl<V: Cached> Store<V> {
         });
         self.count(found.len());
         found
+    }
+
+    /// The keys of all objects.
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        self.read(|inner| {
+            let unseen = inner.written.keys().filter(|key| !inner.seen.contains_key(*key));
+            let all = inner.seen.keys().chain(unseen);
+            all.filter(|key| inner.get(key).is_some()).cloned().collect()
+        })
     }
 
     /// Every object. For metrics only: a pass must not cost as much as all objects.
@@ -222,53 +233,69 @@ impl<V: Cached> Store<V> {
         });
     }
 
-    /// An object of the list.
-    pub(crate) fn listed(&self, value: V) {
-        self.write(|inner| drop(inner.listing.insert(value.key().clone(), Arc::new(value))));
+    /// An object of the list that is made at `version`. It is kept until the list is complete, so that what is seen is never
+    /// half a list.
+    pub(crate) fn listed(&self, value: V, version: Option<u64>) {
+        self.write(|inner| {
+            // Of what has not changed one copy is enough; but a version that comes again is another.
+            let seen = inner.seen.get(value.key()).filter(|_| version >= Some(inner.latest));
+            let same =
+                seen.filter(|seen| (seen.uid(), seen.resource_version()) == (value.uid(), value.resource_version()));
+            let value = same.cloned().unwrap_or_else(|| Arc::new(value));
+            inner.listing.insert(value.key().clone(), value);
+        });
     }
 
-    /// The list is complete: what it does not hold is gone. Returns what changed.
-    pub(crate) fn list_ends(&self) -> Vec<Change<V>> {
+    /// The list is complete: what was seen and is not in it. First this goes by [`Store::gone`], then [`Store::settle`] puts
+    /// in what the list holds, then [`Store::list_ends`]: in parts, since there may be many thousands.
+    pub(crate) fn unlisted(&self) -> Vec<ObjectKey> {
+        self.read(|inner| {
+            let unlisted = inner.seen.keys().filter(|key| !inner.listing.contains_key(*key));
+            unlisted.cloned().collect()
+        })
+    }
+
+    /// The list does not hold these.
+    pub(crate) fn gone(&self, keys: &[ObjectKey]) -> Vec<Change<V>> {
+        self.write(|inner| keys.iter().map(|key| inner.remove(key)).collect())
+    }
+
+    /// Puts in up to `count` objects of the list. Returns what changed; `None` when there are no more.
+    pub(crate) fn settle(&self, count: usize) -> Option<Vec<Change<V>>> {
         self.write(|inner| {
-            let listing = std::mem::take(&mut inner.listing);
-            let mut changes = Vec::new();
-            let gone: Vec<_> = inner
-                .seen
-                .keys()
-                .filter(|key| !listing.contains_key(*key))
-                .cloned()
-                .collect();
-            for key in gone {
-                changes.push(inner.remove(&key));
-            }
-            for (_, value) in listing {
-                changes.extend(inner.upsert(value));
-            }
+            let listed: Vec<_> = (0..count).map_while(|_| inner.listing.pop_first()).collect();
+            let changes = listed.iter().filter_map(|(_, value)| inner.upsert(value.clone()));
+            (!listed.is_empty()).then(|| changes.collect())
+        })
+    }
+
+    /// All of the list is in. It was made at `version`, which may be lower than what was seen before: then the API server was
+    /// restored from a backup. Returns what changed.
+    ///
+    /// What was written before the list began is in it, or gone. So is what was written while it came, but before it was made.
+    pub(crate) fn list_ends(&self, version: Option<u64>) -> Vec<Change<V>> {
+        self.write(|inner| {
             let begun = inner.lists_begun;
-            let outdated: Vec<_> = inner
-                .written
-                .iter()
-                .filter(|(_, written)| written.lists_begun < begun)
-                .map(|(key, _)| key.clone())
-                .collect();
-            for key in outdated {
-                if let Some(written) = inner.written.remove(&key) {
-                    inner.unindex_unless_seen(&key, written.owner.as_ref());
-                    let new = inner.seen.get(&key).cloned();
-                    changes.push(Change {
-                        old: written.value,
-                        new,
-                    });
-                }
-            }
+            inner.latest = version.unwrap_or(inner.latest);
             inner.ready = true;
-            changes
+            inner.shown_until(version, |written| written.lists_begun < begun)
+        })
+    }
+
+    /// The watch says that it has shown everything up to `version`. Returns what changed.
+    pub(crate) fn reached(&self, version: Option<u64>) -> Vec<Change<V>> {
+        self.write(|inner| {
+            inner.latest = inner.latest.max(version.unwrap_or(0));
+            inner.shown_until(version, |_| false)
         })
     }
 
     /// The watch shows an object. Nothing changed when it is one that we know already.
     pub(crate) fn applied(&self, value: V) -> Option<Change<V>> {
-        self.write(|inner| inner.upsert(Arc::new(value)))
+        self.write(|inner| {
+            inner.shows(&value);
+            inner.upsert(Arc::new(value))
+        })
     }
 
     /// The watch shows that an object is gone.
@@ -351,11 +378,39 @@ impl<V: Cached> Inner<V> {
         self.latest = self.latest.max(value.resource_version().parse().unwrap_or(0));
     }
 
+    /// Everything up to `version` was shown: what we wrote until then is seen as it is now, or it is gone. That we deleted an
+    /// object counts until it is seen no more, since it may take its time to go. What `outdated` says counts no more either.
+    fn shown_until(&mut self, version: Option<u64>, outdated: impl Fn(&Written<V>) -> bool) -> Vec<Change<V>> {
+        let shown = |key: &ObjectKey, written: &Written<V>| match &written.value {
+            Some(_) => {
+                let wrote = written.resource_version.parse::<u64>().ok();
+                wrote.zip(version).is_some_and(|(wrote, version)| wrote <= version)
+            }
+            None => !self.seen.contains_key(key),
+        };
+        let settled = self
+            .written
+            .iter()
+            .filter(|(key, written)| outdated(written) || shown(key, written));
+        let settled: Vec<_> = settled.map(|(key, _)| key.clone()).collect();
+        let mut changes = Vec::new();
+        for key in settled {
+            if let Some(written) = self.written.remove(&key) {
+                self.unindex_unless_seen(&key, written.owner.as_ref());
+                let new = self.seen.get(&key).cloned();
+                changes.push(Change {
+                    old: written.value,
+                    new,
+                });
+            }
+        }
+        changes
+    }
+
     /// No change when it reads as what was known before: as the watch had shown it, or as we had written it ourselves.
     fn upsert(&mut self, value: Arc<V>) -> Option<Change<V>> {
         let key = value.key().clone();
         let known = self.get(&key);
-        self.shows(&value);
         if self
             .written
             .get(&key)

@@ -24,6 +24,7 @@ mod node;
 mod owner;
 mod probes;
 mod redis_cleanup;
+pub mod refused;
 mod requirements;
 mod resources;
 mod route;
@@ -35,10 +36,13 @@ mod token_secret;
 mod volumes;
 mod worker;
 
-pub use autoscaler_access::{own_service_account, role, role_binding, service_account, service_account_name};
+pub(crate) use autoscaler::AUTOSCALER;
+pub use autoscaler_access::{
+    own_service_account, role, role_binding, role_name, service_account, service_account_name,
+};
 pub use context::{Context, PodDefaults};
 pub use gcs_storage::gcs_storage_claim;
-pub use head::{HeadIdentity, head_pod, head_pod_name};
+pub use head::{HeadIdentity, head_labels, head_pod, head_pod_name};
 pub use ingress::{head_ingress, wants_ingress};
 pub(crate) use init_container::WAIT_FOR_GCS;
 pub use node::Creator;

@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ray_api::labels;
+use ray_api::{labels, owners};
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::slim;
 use ray_runtime::store::Cached;
@@ -45,13 +45,9 @@ impl From<SlimJob> for CleanupJob {
         let key = ObjectKey::of(&job);
         let SlimJob { metadata, status } = job;
         let cluster = metadata.labels.as_ref().and_then(|labels| labels.get(labels::CLUSTER));
-        let owners = metadata.owner_references.unwrap_or_default();
         Self {
             cluster: cluster.map(|cluster| ObjectKey::new(key.namespace.clone(), cluster)),
-            controller_uid: owners
-                .into_iter()
-                .find(|owner| owner.controller == Some(true))
-                .map(|owner| owner.uid),
+            controller_uid: owners::controller_uid(&metadata).map(str::to_owned),
             end: status.conditions.iter().find_map(Condition::end),
             uid: metadata.uid.unwrap_or_default(),
             resource_version: metadata.resource_version.unwrap_or_default(),

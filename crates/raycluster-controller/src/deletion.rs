@@ -8,27 +8,33 @@
 //! | nothing in Redis, or the clean-up is switched off | the finalizer goes |
 //! | the Job has ended, well or not | the finalizer goes |
 //! | the time-out has passed, whatever else is there | the finalizer goes |
-//! | a head pod, terminating or not | it goes; wait |
+//! | a head pod, terminating or not, unless it has ended and only a finalizer keeps it | it goes; wait |
 //! | the Job runs, or one of an earlier cluster of the name is still there | wait |
 //! | none of these | the Job is created |
 //!
 //! Traps: the head must be gone before the Job runs, or it writes again what the Job removes. Nothing that fails on the
 //! way may hold the object beyond the time-out, and so the time-out is looked at before anything that may fail.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use ray_api::go_quote::quote;
 use ray_api::switches::Switches;
 use ray_api::v1::RayCluster;
-use ray_api::{annotations, finalizers};
+use ray_api::{annotations, finalizers, owners};
 use ray_runtime::pod::NodeType;
 
 use crate::build::fault_tolerance::FaultTolerance;
-use crate::cleanup_job::CleanupEnd;
+use crate::cleanup_job::{CleanupEnd, CleanupJob};
 use crate::observe::Observed;
 
 /// How long a deletion may take, unless an annotation says otherwise.
 const TIMEOUT_SECONDS: i64 = 300;
+/// The longest that an annotation can ask for: a year.
+const LONGEST_SECONDS: i64 = 365 * 24 * 3600;
+/// Characters of a wrong annotation that are shown.
+const SHOWN: usize = 40;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +65,7 @@ pub enum Release {
     Clean,
     /// The Job failed, for this reason.
     JobFailed(String),
-    /// Redis was not emptied in this time.
+    /// Redis was not emptied until now, which is this time after the deletion.
     TimedOut(SignedDuration),
     /// Redis is not to be emptied, or cannot be.
     Skipped(&'static str),
@@ -99,23 +105,23 @@ pub fn next(cluster: &RayCluster, observed: &Observed, switches: &Switches, now:
     if !switches.redis_cleanup {
         return release(Release::Skipped("ENABLE_GCS_FT_REDIS_CLEANUP is false"));
     }
-    let uid = cluster.metadata.uid.as_deref();
-    let job = observed
-        .cleanup_jobs
-        .iter()
-        .find(|job| job.controller_uid.as_deref() == uid);
+    let uid = cluster.metadata.uid.as_deref().unwrap_or_default();
+    let ours = |job: &&Arc<CleanupJob>| owners::is(job.controller_uid.as_deref(), uid);
+    let job = observed.cleanup_jobs.iter().find(ours);
     match job.and_then(|job| job.end.as_ref()) {
         Some(CleanupEnd::Complete) => return release(Release::Clean),
         Some(CleanupEnd::Failed(why)) => return release(Release::JobFailed(why.clone())),
         None => {}
     }
     if left(cluster, now).is_zero() {
-        return release(Release::TimedOut(timeout(cluster)));
+        return release(Release::TimedOut(elapsed(cluster, now)));
     }
-    let nodes = || observed.pods.iter().filter(|pod| pod.node_type != NodeType::Other);
-    let head = nodes().any(|pod| pod.node_type == NodeType::Head);
+    // Those of others with the cluster's labels, too: they may use the same keys.
+    let pods = || observed.pods.iter().chain(&observed.strangers);
+    let nodes = || pods().filter(|pod| pod.node_type != NodeType::Other);
+    let head = !observed.heads().is_empty() || observed.foreign_heads().next().is_some();
     Step {
-        delete_pods: nodes().any(|pod| !pod.terminating),
+        delete_pods: nodes().any(|pod| !pod.terminating()),
         then: if head || !observed.cleanup_jobs.is_empty() {
             Then::Wait
         } else {
@@ -124,20 +130,48 @@ pub fn next(cluster: &RayCluster, observed: &Observed, switches: &Switches, now:
     }
 }
 
-/// Time until the finalizer goes in any case.
+/// Time until the finalizer goes in any case. A clock behind the API server's gives no more than the time-out.
 #[must_use]
 pub fn left(cluster: &RayCluster, now: Timestamp) -> Duration {
-    let deleted = cluster.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
-    let left = timeout(cluster) - now.duration_since(deleted);
-    Duration::try_from(left).unwrap_or_default()
+    Duration::try_from(timeout(cluster) - elapsed(cluster, now)).unwrap_or_default()
 }
 
-/// The annotation's, when that is a positive integer.
+/// Time since the deletion was asked for, within bounds.
+fn elapsed(cluster: &RayCluster, now: Timestamp) -> SignedDuration {
+    let deleted = cluster.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
+    let bounds = (SignedDuration::ZERO, SignedDuration::from_secs(10 * LONGEST_SECONDS));
+    now.duration_since(deleted).clamp(bounds.0, bounds.1)
+}
+
+/// The annotation's, when that is a positive number of seconds, and no more than the longest.
 fn timeout(cluster: &RayCluster) -> SignedDuration {
-    let annotations = cluster.metadata.annotations.as_ref();
-    let text = annotations.and_then(|annotations| annotations.get(annotations::GCS_FT_DELETION_TIMEOUT));
-    let seconds = text.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
-    SignedDuration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS))
+    let seconds = annotation(cluster).and_then(|text| text.parse().ok());
+    let seconds = seconds.filter(|seconds| *seconds > 0).unwrap_or(TIMEOUT_SECONDS);
+    SignedDuration::from_secs(seconds.min(LONGEST_SECONDS))
+}
+
+fn annotation(cluster: &RayCluster) -> Option<&str> {
+    let annotations = cluster.metadata.annotations.as_ref()?;
+    annotations
+        .get(annotations::GCS_FT_DELETION_TIMEOUT)
+        .map(String::as_str)
+}
+
+/// What is wrong with the annotation, and what holds in its place.
+#[must_use]
+pub fn timeout_warning(cluster: &RayCluster) -> Option<String> {
+    let text = annotation(cluster)?;
+    let seconds = text.parse::<i64>();
+    if seconds.is_ok_and(|seconds| (1..=LONGEST_SECONDS).contains(&seconds)) {
+        return None;
+    }
+    let shown: String = text.chars().take(SHOWN).collect();
+    Some(format!(
+        "metadata.annotations[{}]: {} is not a number of seconds from 1 to {LONGEST_SECONDS}; {} s hold",
+        annotations::GCS_FT_DELETION_TIMEOUT,
+        quote(&shown),
+        timeout(cluster).as_secs(),
+    ))
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use ray_api::v1::RayCluster;
 use ray_api::validate::{self, ValidCluster};
 use ray_api::{finalizers, labels};
@@ -14,7 +13,7 @@ use ray_runtime::controller::Pass;
 use ray_runtime::entry::Entry;
 use ray_runtime::kept::Kept;
 use ray_runtime::object_key::ObjectKey;
-use serde_json::json;
+use ray_runtime::objects::Objects;
 
 use crate::RayClusterController;
 use crate::apply::create;
@@ -36,8 +35,23 @@ impl RayClusterController {
         Ok(true)
     }
 
-    /// One pass over a cluster that is being deleted.
+    /// One pass over a cluster that is being deleted. Whatever fails, there is another one when the time-out has passed: errors
+    /// back off for longer.
     pub(crate) async fn end(&self, key: &ObjectKey, object: &RayCluster) -> Result<Pass, Error> {
+        if deletion::held(object)
+            && let Some(warning) = deletion::timeout_warning(object)
+        {
+            Story::new(&self.recorder, object).invalid("InvalidRayClusterMetadata", warning);
+        }
+        let ended = self.go_on(key, object).await;
+        let left = deletion::left(object, self.clock.now());
+        if ended.is_err() && !left.is_zero() {
+            self.queue.add_after(key.clone(), left);
+        }
+        ended
+    }
+
+    async fn go_on(&self, key: &ObjectKey, object: &RayCluster) -> Result<Pass, Error> {
         let now = self.clock.now();
         let mut step = self.next_step(key, object, now);
         if !matches!(step.then, Then::Leave | Then::Release(_)) {
@@ -69,7 +83,10 @@ impl RayClusterController {
     }
 
     fn next_step(&self, key: &ObjectKey, object: &RayCluster, now: Timestamp) -> Step {
-        let observed = self.applier.children.of(key);
+        let observed = self
+            .applier
+            .children
+            .of(key, object.metadata.uid.as_deref().unwrap_or_default());
         deletion::next(object, &observed, &self.switches, now)
     }
 
@@ -81,7 +98,10 @@ impl RayClusterController {
             labels::NODE_TYPE_HEAD,
             labels::NODE_TYPE_WORKER
         );
-        let selector = format!("{}={},{nodes}", labels::CLUSTER, key.name);
+        let Some(own) = labels::selector(&[(labels::CLUSTER, &key.name)]) else {
+            return Ok(());
+        };
+        let selector = format!("{own},{nodes}");
         let deleted = self.applier.delete_collection(&key.namespace, &selector).await;
         deleted.map_err(|source| Error::DeletePods { selector, source })
     }
@@ -142,28 +162,18 @@ impl RayClusterController {
     /// Replaces the finalizers; refused as a conflict when the object has changed since.
     async fn set_finalizers(&self, object: &RayCluster, wanted: Vec<String>) -> Result<(), Error> {
         let key = ObjectKey::of(object);
+        let uid = object.metadata.uid.as_deref().unwrap_or_default();
         let last = wanted.is_empty() && object.metadata.deletion_timestamp.is_some();
-        let patch = Patch::Merge(json!({ "metadata": {
-            "resourceVersion": object.resource_version(),
-            "uid": object.uid(),
-            "finalizers": wanted,
-        }}));
-        let api: Api<Kept<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
-        let parameters = PatchParams::default();
-        match self.applier.writes.one(api.patch(&key.name, &parameters, &patch)).await {
+        let api: Objects<Kept<RayCluster>> = Objects::new(&self.client, &key.namespace);
+        let write = ray_runtime::finalizers::replace(&api, &object.metadata, &wanted);
+        match self.applier.writes.one(write).await {
             Ok(written) if !last => self.clusters.wrote(Entry::new(written)),
             // Nothing holds it any more: it is gone.
-            Ok(_) => self.forget(&key),
-            Err(kube::Error::Api(status)) if status.is_not_found() => self.forget(&key),
+            Ok(_) => self.clusters.gone(&key, uid),
+            Err(kube::Error::Api(status)) if status.is_not_found() => self.clusters.gone(&key, uid),
             Err(source) => return Err(Error::WriteFinalizers { source }),
         }
         Ok(())
-    }
-
-    fn forget(&self, key: &ObjectKey) {
-        if let Some(entry) = self.clusters.get(key) {
-            self.clusters.removed(&entry);
-        }
     }
 }
 

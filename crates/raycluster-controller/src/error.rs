@@ -2,6 +2,7 @@
 
 use ray_runtime::answer::answer;
 use ray_runtime::controller::Failure;
+use ray_runtime::text;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +33,12 @@ pub enum Error {
     #[error("failed to build the serve Service: {0}")]
     NoServePort(String),
     /// A pod was refused.
-    #[error("failed to create Pod {name}: {}", answer(source))]
+    #[error("failed to create Pod {name}: {}{hint}", shorter(answer(source), hint))]
     CreatePod {
         /// Its name.
         name: String,
+        /// What the answer does not say.
+        hint: String,
         /// The API server's answer.
         source: kube::Error,
     },
@@ -47,9 +50,23 @@ pub enum Error {
         /// The API server's answer.
         source: kube::Error,
     },
+    /// The pods of a cluster could not be read.
+    #[error("failed to read the Pods with {selector}: {}", answer(source))]
+    ReadPods {
+        /// Which.
+        selector: String,
+        /// The API server's answer.
+        source: kube::Error,
+    },
     /// Somebody else has a pod of that name.
     #[error("Pod {name} exists and does not belong to this RayCluster; delete or rename it")]
     ForeignPod {
+        /// Its name.
+        name: String,
+    },
+    /// The pod's predecessor has the name.
+    #[error("Pod {name} is being deleted and has the name of the new one, which waits until it is gone")]
+    PodTerminating {
         /// Its name.
         name: String,
     },
@@ -69,6 +86,21 @@ pub enum Error {
         /// The API server's answer.
         source: kube::Error,
     },
+    /// The RayCluster could not be read.
+    #[error("failed to read the RayCluster: {}", answer(source))]
+    ReadCluster {
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The name of the head that is gone could not be recorded.
+    #[error("failed to record the head Pod that is gone: {}", answer(source))]
+    RecordHead {
+        /// The API server's answer.
+        source: kube::Error,
+    },
+    /// The RayCluster has changed since it was seen.
+    #[error("the RayCluster has changed meanwhile")]
+    Outdated,
     /// Pods could not be deleted.
     #[error("failed to delete Pods with labels {selector}: {}", answer(source))]
     DeletePods {
@@ -106,6 +138,46 @@ pub enum Error {
         name: String,
         /// The API server's answer.
         source: kube::Error,
+    },
+    /// Somebody else has an object of that name.
+    #[error("{kind} {name} exists and does not belong to this RayCluster; delete or rename it")]
+    ForeignPrerequisite {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Another RayCluster has the object of that name: of long names the last characters alone are taken.
+    #[error(
+        "{kind} {name} belongs to RayCluster {owner}: names of such objects are the last 50 characters of the RayCluster's, \
+         which are the same; give this RayCluster another name"
+    )]
+    SharedName {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The other RayCluster.
+        owner: String,
+    },
+    /// A user's Role of that name grants more than the one that would be made.
+    #[error(
+        "Role {name} exists, has no owner, and grants more than the autoscaler in the head needs; delete or rename it, or \
+         leave it no more than get, list, watch and patch of pods, patch of pods/resize, and get and patch of rayclusters.ray.io"
+    )]
+    WiderRole {
+        /// Its name.
+        name: String,
+    },
+    /// The object of that name is about to go, or that of a deleted namesake, which goes as well.
+    #[error(
+        "{kind} {name} is being deleted or belonged to a RayCluster of this name that is gone; it is made anew once it is gone"
+    )]
+    PrerequisiteGoes {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
     },
     /// Somebody else's claim has the name.
     #[error(
@@ -185,6 +257,15 @@ pub enum Error {
     Blocked(crate::plan::Blocked),
 }
 
+/// An answer that leaves room for the hint behind it where a note is cut.
+fn shorter(mut answer: String, hint: &str) -> String {
+    const ROOM: usize = 160;
+    if !hint.is_empty() {
+        text::cut(&mut answer, text::LONGEST.saturating_sub(hint.len() + ROOM));
+    }
+    answer
+}
+
 impl Error {
     /// Whether nothing can be created any more because the whole namespace goes, which nothing stops.
     pub fn namespace_ends(&self) -> bool {
@@ -198,15 +279,50 @@ impl Error {
             .any(|cause| cause.reason == "NamespaceTerminating")
     }
 
+    /// Whether the API server understood what was asked and will not do it: with another object it may.
+    pub fn refused(&self) -> bool {
+        const TOO_MANY: u16 = 429;
+        let Some(kube::Error::Api(status)) = self.source_error() else {
+            return false;
+        };
+        (400..500).contains(&status.code) && status.code != TOO_MANY && !status.is_conflict()
+    }
+
+    /// Whether the RayCluster itself is not there any more, so that nothing of it is left to do.
+    pub fn cluster_gone(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadCluster { source: kube::Error::Api(status) }
+            | Self::RecordHead { source: kube::Error::Api(status) }
+            | Self::WriteFinalizers { source: kube::Error::Api(status) }
+            | Self::WriteStatus { source: kube::Error::Api(status) } if status.is_not_found()
+        )
+    }
+
+    /// Whether a pod was refused since its ServiceAccount does not exist.
+    pub fn lacks_account(&self) -> bool {
+        let Self::CreatePod {
+            source: kube::Error::Api(status),
+            ..
+        } = self
+        else {
+            return false;
+        };
+        status.code == 403 && status.message.contains("serviceaccount") && status.message.contains("not found")
+    }
+
     fn source_error(&self) -> Option<&kube::Error> {
         match self {
             Self::CreateService { source, .. }
             | Self::ReadService { source, .. }
             | Self::CreatePod { source, .. }
             | Self::ReadPod { source, .. }
+            | Self::ReadPods { source, .. }
             | Self::UpdatePod { source, .. }
             | Self::DeletePod { source, .. }
             | Self::DeletePods { source, .. }
+            | Self::ReadCluster { source }
+            | Self::RecordHead { source }
             | Self::CreatePrerequisite { source, .. }
             | Self::ReadPrerequisite { source, .. }
             | Self::UpdatePrerequisite { source, .. }
@@ -218,7 +334,13 @@ impl Error {
             | Self::WriteStatus { source } => Some(source),
             Self::ForeignService { .. }
             | Self::NoServePort(_)
+            | Self::Outdated
             | Self::ForeignPod { .. }
+            | Self::PodTerminating { .. }
+            | Self::ForeignPrerequisite { .. }
+            | Self::SharedName { .. }
+            | Self::WiderRole { .. }
+            | Self::PrerequisiteGoes { .. }
             | Self::ForeignClaim { .. }
             | Self::ClaimTerminating { .. }
             | Self::ServiceAccountNotFound { .. }
@@ -237,13 +359,22 @@ impl Failure for Error {
             Self::NoServePort(_) => "no_serve_port",
             Self::CreatePod { .. } => "create_pod",
             Self::ReadPod { .. } => "read_pod",
+            Self::ReadPods { .. } => "read_pods",
             Self::ForeignPod { .. } => "foreign_pod",
+            Self::PodTerminating { .. } => "pod_terminating",
             Self::UpdatePod { .. } => "update_pod",
             Self::DeletePod { .. } => "delete_pod",
             Self::DeletePods { .. } => "delete_pods",
+            Self::ReadCluster { .. } => "read_cluster",
+            Self::RecordHead { .. } => "record_head",
+            Self::Outdated => "outdated",
             Self::CreatePrerequisite { .. } => "create_prerequisite",
             Self::ReadPrerequisite { .. } => "read_prerequisite",
             Self::UpdatePrerequisite { .. } => "update_prerequisite",
+            Self::ForeignPrerequisite { .. } => "foreign_prerequisite",
+            Self::SharedName { .. } => "shared_name",
+            Self::WiderRole { .. } => "wider_role",
+            Self::PrerequisiteGoes { .. } => "prerequisite_goes",
             Self::ForeignClaim { .. } => "foreign_claim",
             Self::ClaimTerminating { .. } => "claim_terminating",
             Self::ServiceAccountNotFound { .. } => "service_account_not_found",
@@ -259,7 +390,15 @@ impl Failure for Error {
     }
 
     fn conflict(&self) -> bool {
-        matches!(self.source_error(), Some(kube::Error::Api(status)) if status.is_conflict())
+        matches!(self, Self::Outdated)
+            || matches!(self.source_error(), Some(kube::Error::Api(status)) if status.is_conflict())
+    }
+
+    fn goes(&self) -> bool {
+        matches!(
+            self,
+            Self::PrerequisiteGoes { .. } | Self::SharedName { .. } | Self::ClaimTerminating { .. }
+        )
     }
 }
 
@@ -270,6 +409,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_cluster_that_is_gone_is_told_from_other_refusals() {
+        let answer = |code: u16, reason: &str| kube::Error::Api(Box::new(Status::failure("", reason).with_code(code)));
+        let status = |code, reason| Error::WriteStatus {
+            source: answer(code, reason),
+        };
+        assert!(status(404, "NotFound").cluster_gone());
+        assert!(!status(409, "Conflict").cluster_gone() && !status(500, "").cluster_gone());
+        let pod = Error::ReadPod {
+            name: "p".to_owned(),
+            source: answer(404, "NotFound"),
+        };
+        assert!(!pod.cluster_gone(), "that is another object");
+    }
 
     #[rstest]
     #[case::ends(json!([{"reason": "NamespaceTerminating", "message": "namespace a is being terminated", "field": "metadata.namespace"}]), true)]
@@ -284,6 +438,7 @@ mod tests {
         .unwrap();
         let error = Error::CreatePod {
             name: "p".to_owned(),
+            hint: String::new(),
             source: kube::Error::Api(Box::new(status)),
         };
         assert_eq!(error.namespace_ends(), ends);

@@ -1,8 +1,9 @@
 //! The way to the dashboard from outside: an Ingress, or on OpenShift a Route.
 //!
 //! Neither is needed by a pod, and both pass through other people's admission: so they come after the pods, and what
-//! refuses them keeps no cluster from running. They are not watched: what was wanted and found is remembered, and looked
-//! at again when something else is wanted, or on the long requeue.
+//! refuses them keeps no cluster from running. What was wanted and found is remembered, and looked at again when something else
+//! is wanted, when a watch of their metadata tells that one has gone or is another's, or on the long requeue. Where there is no
+//! such kind as a Route, none is watched.
 //!
 //! An Ingress is applied (server-side): annotations and labels of others stay, ours go with the RayCluster's. A Route is
 //! made once. Trap: an annotation of ours that is not wanted any more is known from the managed fields alone.
@@ -12,24 +13,28 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::networking::v1::{Ingress, IngressSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
-use ray_api::labels;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use kube::ResourceExt;
+use kube::api::{ListParams, Patch, PatchParams};
 use ray_api::validate::ValidCluster;
+use ray_api::{labels, owners};
 use ray_runtime::object_key::ObjectKey;
+use ray_runtime::objects::Objects;
 
 use crate::build::{self, Context, Route};
 use crate::error::Error;
 use crate::story::Story;
 use crate::{NAME, RayClusterController};
 
-/// How long what was found is believed.
-const HOLDS: SignedDuration = SignedDuration::from_mins(5);
+/// How long what was found is believed: less than the shortest of the long requeues.
+const HOLDS: SignedDuration = SignedDuration::from_mins(4);
 
-/// What was found as wanted, by cluster.
+/// Routes of a cluster that are looked at.
+const ROUTES: u32 = 50;
+
+/// What was found as wanted, by cluster; nothing yet while a pass looks. What is forgotten meanwhile is not believed after it.
 #[derive(Debug, Default)]
-pub struct Exposures(Mutex<BTreeMap<ObjectKey, (Exposure, Timestamp)>>);
+pub struct Exposures(Mutex<BTreeMap<ObjectKey, Option<(Exposure, Timestamp)>>>);
 
 /// What leads to the dashboard.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,18 +44,28 @@ enum Exposure {
 }
 
 impl Exposures {
+    /// Whether `wanted` is believed to be there. If not, the pass looks now.
     fn hold(&self, key: &ObjectKey, wanted: &Exposure, now: Timestamp) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(key)
-            .is_some_and(|(found, at)| found == wanted && now.duration_since(*at) < HOLDS)
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some((found, at))) = all.get(key)
+            && found == wanted
+            && now.duration_since(*at) < HOLDS
+        {
+            return true;
+        }
+        all.insert(key.clone(), None);
+        false
     }
 
+    /// It is there, unless that was forgotten since the pass has begun to look.
     fn found(&self, key: &ObjectKey, wanted: Exposure, now: Timestamp) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(key.clone(), (wanted, now));
+        if let Some(found) = all.get_mut(key) {
+            *found = Some((wanted, now));
+        }
     }
 
-    /// Forgets a cluster that is gone.
+    /// Forgets what was found for a cluster.
     pub fn forget(&self, key: &ObjectKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
@@ -78,17 +93,20 @@ impl RayClusterController {
         if self.exposures.hold(key, &wanted, now) {
             return Ok(());
         }
-        match &wanted {
+        let found = match &wanted {
             Exposure::Ingress(ingress) => self.ingress(cluster, ingress, story).await?,
             Exposure::Route(route) => self.route(cluster, route, story).await?,
+        };
+        if found {
+            self.exposures.found(key, wanted, now);
         }
-        self.exposures.found(key, wanted, now);
         Ok(())
     }
 
-    async fn ingress(&self, cluster: &ValidCluster<'_>, wanted: &Ingress, story: Story<'_>) -> Result<(), Error> {
+    /// Whether it is there as wanted, and stays.
+    async fn ingress(&self, cluster: &ValidCluster<'_>, wanted: &Ingress, story: Story<'_>) -> Result<bool, Error> {
         let name = wanted.name_any();
-        let api: Api<Ingress> = Api::namespaced(self.client.clone(), cluster.namespace);
+        let api: Objects<Ingress> = Objects::new(&self.client, cluster.namespace);
         let found = self.applier.writes.one(api.get_opt(&name)).await;
         let found = found.map_err(|source| Error::ReadExposure {
             kind: "Ingress",
@@ -99,13 +117,15 @@ impl RayClusterController {
         let (wanted, parameters) = match &found {
             // Without force: should somebody have made one meanwhile, it is a conflict and not ours.
             None => (wanted.clone(), apply),
-            Some(found) if !controlled_by(found, cluster.uid) => {
-                story.foreign_ingress(&name);
-                return Ok(());
+            Some(found) if !owners::controlled_by(&found.metadata, cluster.uid) => {
+                story.foreign_exposure("Ingress", &name);
+                return Ok(false);
             }
+            // The watch tells when it is gone.
+            Some(found) if found.metadata.deletion_timestamp.is_some() => return Ok(false),
             Some(found) => match change(wanted, found) {
                 Some(changed) => (changed, apply.force()),
-                None => return Ok(()),
+                None => return Ok(true),
             },
         };
         let patch = Patch::Apply(&wanted);
@@ -116,31 +136,34 @@ impl RayClusterController {
             source,
         });
         story.ingress_written(&name, found.is_none(), written.as_ref().err());
-        written.map(|_| ())
+        written.map(|_| true)
     }
 
-    /// Any Route of the cluster will do: a user may have made a better one.
-    async fn route(&self, cluster: &ValidCluster<'_>, wanted: &Route, story: Story<'_>) -> Result<(), Error> {
+    /// Any Route of the cluster will do, also a user's, who may have made a better one: but none that goes, and none of a
+    /// deleted namesake. Whether there is one.
+    async fn route(&self, cluster: &ValidCluster<'_>, wanted: &Route, story: Story<'_>) -> Result<bool, Error> {
         let name = wanted.name_any();
-        let api: Api<Route> = Api::namespaced(self.client.clone(), cluster.namespace);
+        let api: Objects<Route> = Objects::new(&self.client, cluster.namespace);
         let selector = format!("{}={}", labels::CLUSTER, cluster.name);
-        let parameters = ListParams::default().labels(&selector).limit(1);
+        let parameters = ListParams::default().labels(&selector).limit(ROUTES);
         let found = self.applier.writes.one(api.list_metadata(&parameters)).await;
         let found = found.map_err(|source| Error::ReadExposure {
             kind: "Route",
             name: name.clone(),
             source,
         })?;
-        if !found.items.is_empty() {
-            return Ok(());
+        let stays = |metadata: &ObjectMeta| {
+            metadata.deletion_timestamp.is_none()
+                && owners::controller_uid(metadata).is_none_or(|controller| controller == cluster.uid)
+        };
+        if found.items.iter().any(|route| stays(&route.metadata)) {
+            return Ok(true);
         }
-        match self
-            .applier
-            .writes
-            .one(api.create(&PostParams::default(), wanted))
-            .await
-        {
-            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        match self.applier.writes.one(api.create(wanted)).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                story.foreign_exposure("Route", &name);
+                Ok(false)
+            }
             created => {
                 let created = created.map_err(|source| Error::WriteExposure {
                     kind: "Route",
@@ -148,7 +171,7 @@ impl RayClusterController {
                     source,
                 });
                 story.route_written(&name, created.as_ref().err());
-                created.map(|_| ())
+                created.map(|_| true)
             }
         }
     }
@@ -160,11 +183,6 @@ impl RayClusterController {
             defaults: &self.defaults,
         }
     }
-}
-
-fn controlled_by(ingress: &Ingress, uid: &str) -> bool {
-    let mut owners = ingress.owner_references().iter();
-    owners.any(|owner| owner.controller == Some(true) && owner.uid == uid)
 }
 
 /// What is applied to make `found` as wanted; none when it is. A class that is not asked for stays what it is.

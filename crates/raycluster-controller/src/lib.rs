@@ -2,7 +2,7 @@
 //!
 //! Reading order: `lib` (watches, run) → `reconcile` → `observe` (reads the caches) → `plan` (pure: what to do and why)
 //! → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `deletion` (pure) and `ending` are the way of a
-//! cluster that goes; `exposure` is the way in from outside; `story` has the texts of the events.
+//! cluster that goes; `head` decides the name of the next head; `exposure` is the way in from outside; `story` has the texts of the events.
 //!
 //! It coordinates with the other controllers through the API server alone: it owns what carries its owner reference,
 //! and never writes `spec`.
@@ -14,25 +14,34 @@ mod deletion;
 mod ending;
 mod error;
 mod exposure;
+mod grants;
+mod head;
 mod metrics;
 mod observe;
+mod pending;
 mod plan;
 mod platform;
 mod prerequisites;
+mod presence;
 mod reconcile;
 mod replicas;
 mod restraint;
+mod services;
 mod status;
 mod storage;
 mod story;
 mod suspension;
-mod unsupported;
+mod unscheduled;
 
 use std::sync::Arc;
 
 use futures::FutureExt;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::Client;
+use kube::api::{PartialObjectMeta, Patch, PatchParams};
 use ray_api::gates::FeatureGates;
 use ray_api::labels;
 use ray_api::switches::Switches;
@@ -43,23 +52,29 @@ use ray_runtime::controller::{self, Options};
 use ray_runtime::entry::Entry;
 use ray_runtime::event::Recorder;
 use ray_runtime::kept::Kept;
+use ray_runtime::large::LargeObjects;
 use ray_runtime::metrics::ControllerMetrics;
 use ray_runtime::object_key::ObjectKey;
+use ray_runtime::objects::Objects;
+use ray_runtime::owned::Owned;
 use ray_runtime::pod::{self, RayPod, SlimPod};
 use ray_runtime::process::{Environment, Started};
 use ray_runtime::queue::WorkQueue;
 use ray_runtime::random::Random;
 use ray_runtime::service::{SlimService, WatchedService};
+use ray_runtime::store::{Cached, Change};
 use ray_runtime::watch::{self, Watch};
 use ray_runtime::write::Writes;
 
 use crate::apply::Applier;
-use crate::build::PodDefaults;
+use crate::build::{PodDefaults, Route};
 use crate::cleanup_job::{CleanupJob, SlimJob};
 use crate::error::Error;
 use crate::exposure::Exposures;
 use crate::observe::Children;
+use crate::pending::Pending;
 use crate::platform::Platform;
+use crate::prerequisites::Ensured;
 use crate::restraint::Ledger;
 
 /// Name of the controller: of its lease, its events and its user agent.
@@ -78,14 +93,15 @@ pub struct RayClusterController {
     defaults: PodDefaults,
     clusters: Arc<Cache<Entry<RayCluster>>>,
     applier: Applier,
-    exposures: Exposures,
-    platform: Platform,
+    exposures: Arc<Exposures>,
+    platform: Arc<Platform>,
     ledger: Ledger,
+    queue: Arc<WorkQueue>,
+    large: LargeObjects,
 }
 
 /// Sets up the controller: its watches and its passes.
 pub fn start(environment: &Environment) -> anyhow::Result<Started> {
-    unsupported::gates(&environment.arguments.feature_gates)?;
     let namespaces = environment.arguments.namespaces();
     let queue = Arc::new(WorkQueue::default());
     let clusters = Arc::new(Cache::new(&namespaces));
@@ -93,6 +109,7 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
     let watch = Watch {
         client: environment.client.clone(),
         random: environment.random.clone(),
+        tasks: environment.tasks.clone(),
     };
     let mut background = Vec::new();
     let entry = |object: Kept<RayCluster>| Entry::new(object);
@@ -125,6 +142,12 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
     );
     background.extend(jobs);
 
+    let ensured = Arc::new(Ensured::default());
+    let exposures = Arc::new(Exposures::default());
+    let platform = Arc::new(Platform::default());
+    let changed = forget_and_add(&queue, &ensured, &exposures);
+    background.extend(watch_owned(&watch, &children, platform.clone(), changed));
+
     metrics::register_caches(&environment.registry, clusters.clone(), children.clone())?;
     if environment.arguments.enable_metrics {
         metrics::register(&environment.registry, clusters.clone())?;
@@ -133,33 +156,32 @@ pub fn start(environment: &Environment) -> anyhow::Result<Started> {
         concurrency: usize::from(environment.arguments.reconcile_concurrency),
         random: environment.random.clone(),
         metrics: Arc::new(ControllerMetrics::new("raycluster", &environment.registry)?),
+        tasks: environment.tasks.clone(),
         shutdown: environment.shutdown.clone(),
     };
-    let controller = RayClusterController {
-        client: environment.client.clone(),
-        clock: environment.clock.clone(),
-        random: environment.random.clone(),
-        recorder: environment.recorder.clone(),
-        switches: environment.switches.clone(),
-        gates: environment.arguments.feature_gates.clone(),
-        defaults: PodDefaults::default(),
+    let shared = Shared {
         clusters: clusters.clone(),
-        applier: Applier {
-            client: environment.client.clone(),
-            writes: Writes::new(WRITES),
-            random: environment.random.clone(),
-            children: children.clone(),
-            unsettled: apply::Unsettled::default(),
-            ensured: prerequisites::Ensured::default(),
-        },
-        exposures: Exposures::default(),
-        platform: Platform::default(),
-        ledger: Ledger::default(),
+        children: children.clone(),
+        ensured,
+        exposures,
+        platform,
+        queue,
     };
+    let environment = environment.clone();
     Ok(Started {
         background,
         ready: Arc::new(move || clusters.ready() && children.ready()),
-        passes: controller::run(Arc::new(controller), queue, options).boxed(),
+        passes: Box::new(move || {
+            let controller = RayClusterController::new(&environment, &shared, options.concurrency);
+            let (queue, keys) = (&shared.queue, shared.clusters.keys());
+            for key in &keys {
+                shared.ensured.forget(key);
+                shared.exposures.forget(key);
+            }
+            controller.applier.unsettled.doubt(&keys);
+            queue.start_over(keys);
+            controller::run(Arc::new(controller), queue.clone(), options.clone()).boxed()
+        }),
     })
 }
 
@@ -168,11 +190,91 @@ fn serve_selector() -> String {
     format!("{}=RayCluster,{}", labels::ORIGINATED_FROM_CRD, labels::SERVE)
 }
 
+/// The watches of children of which the metadata alone is read. That of Routes begins once it is known that there are any.
+fn watch_owned(
+    watch: &Watch,
+    children: &Children,
+    platform: Arc<Platform>,
+    changed: impl Fn(Change<Owned>) + Clone + Send + Sync + 'static,
+) -> Vec<BoxFuture<'static, ()>> {
+    fn keep<K>(object: PartialObjectMeta<K>) -> Owned {
+        Owned::labelled(object.metadata, labels::CLUSTER)
+    }
+    let label = labels::CLUSTER;
+    let accounts = &children.service_accounts;
+    let mut watches = watch.all(accounts, label, keep::<ServiceAccount>, changed.clone());
+    watches.extend(watch.all(&children.roles, label, keep::<Role>, changed.clone()));
+    watches.extend(watch.all(&children.role_bindings, label, keep::<RoleBinding>, changed.clone()));
+    watches.extend(watch.all(&children.ingresses, label, keep::<Ingress>, changed.clone()));
+    let routes = watch.all(&children.routes, label, keep::<Route>, changed);
+    let routes = async move {
+        platform.routes_found().await;
+        futures::future::join_all(routes).await;
+    };
+    watches.push(routes.boxed());
+    watches
+}
+
+/// Has the owner looked at, and what is believed of its children forgotten: one of them has gone, goes or is another's.
+fn forget_and_add(
+    queue: &Arc<WorkQueue>,
+    ensured: &Arc<Ensured>,
+    exposures: &Arc<Exposures>,
+) -> impl Fn(Change<Owned>) + Clone + Send + Sync + 'static {
+    let (ensured, exposures, add) = (ensured.clone(), exposures.clone(), watch::add_owner(queue));
+    move |change| {
+        if let Some(owner) = change.old.as_ref().and_then(|old| old.owner()) {
+            ensured.forget(owner);
+            exposures.forget(owner);
+        }
+        add(change);
+    }
+}
+
+/// What outlives a term: what watches fill, and what they have forgotten.
+struct Shared {
+    clusters: Arc<Cache<Entry<RayCluster>>>,
+    children: Arc<Children>,
+    ensured: Arc<Ensured>,
+    exposures: Arc<Exposures>,
+    platform: Arc<Platform>,
+    queue: Arc<WorkQueue>,
+}
+
 impl RayClusterController {
+    /// A controller that believes nothing yet, on caches that may be warm.
+    fn new(environment: &Environment, shared: &Shared, concurrency: usize) -> Self {
+        let waiting = shared.queue.clone();
+        Self {
+            client: environment.client.clone(),
+            clock: environment.clock.clone(),
+            random: environment.random.clone(),
+            recorder: environment.recorder.clone(),
+            switches: environment.switches.clone(),
+            gates: environment.arguments.feature_gates.clone(),
+            defaults: PodDefaults::default(),
+            clusters: shared.clusters.clone(),
+            applier: Applier {
+                client: environment.client.clone(),
+                writes: Writes::new(WRITES),
+                pending: Pending::new(environment.random.clone()),
+                children: shared.children.clone(),
+                unsettled: apply::Unsettled::default(),
+                ensured: shared.ensured.clone(),
+                crowded: Box::new(move || waiting.crowded(concurrency)),
+            },
+            exposures: shared.exposures.clone(),
+            platform: shared.platform.clone(),
+            ledger: Ledger::default(),
+            queue: shared.queue.clone(),
+            large: LargeObjects::new(environment.random.clone()),
+        }
+    }
+
     /// Sends `status` as a change of the stored one; refused as a conflict when the object has changed since.
     async fn put_status(&self, object: &RayCluster, status: &RayClusterStatus) -> Result<(), Error> {
         let key = ObjectKey::of(object);
-        let api: Api<Kept<RayCluster>> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Objects<Kept<RayCluster>> = Objects::new(&self.client, &key.namespace);
         let patch = ray_runtime::patch::status(object, object.status.as_ref(), status);
         let patch = Patch::Merge(patch);
         let written = self

@@ -39,6 +39,11 @@ pub fn register_caches(
             ("Service", children.headless_services.count()),
             ("Service", children.serve_services.count()),
             ("Job", children.cleanup_jobs.count()),
+            ("ServiceAccount", children.service_accounts.count()),
+            ("Role", children.roles.count()),
+            ("RoleBinding", children.role_bindings.count()),
+            ("Ingress", children.ingresses.count()),
+            ("Route", children.routes.count()),
         ]
     })
 }

@@ -1,18 +1,22 @@
 //! What is to be done about a cluster, as a value: which children to create, which pods to delete, and why.
 //!
-//! A total pure function: the same cluster and the same children give the same plan, and once a plan is carried out the
-//! next one is empty. It must not look at a clock, choose names, or call anything.
+//! A total pure function: the same cluster, the same children and the same time give the same plan. Plans that are carried
+//! out one after the other come to an empty one. It must not look at a clock, choose names, or call anything.
 //!
-//! Traps: pods that are being deleted count as present, so that a replacement never runs beside its predecessor. While
-//! the autoscaler is on, surplus workers are its business: they go by name (`workersToDelete`) and not by number. How many
-//! at once is bounded where the user wants that ([`restraint`](crate::restraint)).
+//! Traps: the numbers of a spec are a stranger's. Nothing here takes time or memory by them: a plan holds no more than
+//! [`BATCH`] pods to create and about as many to delete, and says when there is [more](Plan::more). Which pods count is
+//! decided by [`presence`]. While the autoscaler is on, surplus workers are its business: they go by
+//! name (`workersToDelete`) and not by number. How many at once is bounded where the user wants that
+//! ([`restraint`](crate::restraint)).
 
 mod groups;
 mod multi_host;
 mod requests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::gates::FeatureGates;
 use ray_api::switches::Switches;
@@ -24,8 +28,14 @@ use ray_runtime::pod::{Phase, RayPod};
 
 use crate::build;
 use crate::observe::Observed;
+use crate::pending::Making;
+use crate::presence;
 use crate::restraint::{HeldBack, Spent};
 use crate::suspension::{PodsMay, Suspension, pods_may};
+use crate::unscheduled;
+
+/// Most pods that one plan creates. Between two plans of a cluster the others have their turn, and its spec is read anew.
+pub const BATCH: usize = 256;
 
 /// What to do.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +60,15 @@ pub struct Plan {
     pub held_back: Vec<HeldBack>,
     /// Why something that is wanted is not planned.
     pub blocked: Option<Blocked>,
+    /// The head that should be gone for some time, may still run, and is waited for.
+    pub waits_for_head: Option<Arc<RayPod>>,
+    /// Group and name of replicas that were being made and are whole.
+    pub whole: Vec<(String, String)>,
+    /// Whether there is more to do as soon as this is carried out.
+    pub more: bool,
+    /// When the grace period of a pod is over, or it has waited so long, for its end or for a scheduler, that somebody must
+    /// know: no watch tells of that.
+    pub look_again: Option<Duration>,
 }
 
 /// A Service of a cluster.
@@ -90,6 +109,8 @@ pub enum WhyDelete {
     AutoscalerRequest,
     /// There are more than wanted.
     ScaleDown,
+    /// The spec does not name its group any more.
+    GroupRemoved,
     /// Another host of its replica goes, or is missing.
     Replica(WhyReplica),
 }
@@ -107,15 +128,34 @@ pub enum WhyReplica {
     ScaleDown,
 }
 
-/// A replica to create: one pod, or one for each host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A replica to create, or the hosts that it lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaCreate {
     /// Index of the group in the spec.
     pub group: usize,
     /// Index of the replica; none when the gate for it is off.
     pub index: Option<i32>,
-    /// Pods of the replica; `None` for a single pod without a host index.
-    pub hosts: Option<i32>,
+    /// Pods of a multi-host replica; `None` for a single pod without a host index.
+    pub hosts: Option<Hosts>,
+}
+
+/// Hosts of a replica to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts {
+    /// Name of the replica; `None` for a new one.
+    pub replica: Option<String>,
+    /// Indexes of the hosts.
+    pub indexes: Vec<i32>,
+    /// Whether the replica is whole with these.
+    pub completes: bool,
+}
+
+impl ReplicaCreate {
+    /// Number of pods.
+    #[must_use]
+    pub fn pods(&self) -> usize {
+        self.hosts.as_ref().map_or(1, |hosts| hosts.indexes.len())
+    }
 }
 
 /// What keeps a plan from being whole.
@@ -127,6 +167,12 @@ pub enum Blocked {
     /// Two Services are labelled as the head's.
     #[error("{0} head service found")]
     ManyHeadServices(usize),
+    /// There is no head, and pods of others have its labels.
+    #[error(
+        "head Pods [{}] have this RayCluster's labels and do not belong to it; the head Pod waits until they are gone",
+        .0.join(" ")
+    )]
+    ForeignHeads(Vec<String>),
     /// The head is gone, and an annotation forbids to make it again.
     #[error(
         "the head pod is gone and is not made again because of annotation {}",
@@ -146,6 +192,10 @@ pub struct Rules<'a> {
     pub spec_hash: &'a str,
     /// What went in the last minute at the autoscaler's request.
     pub spent: &'a Spent,
+    /// Multi-host replicas that were begun and never were whole.
+    pub making: &'a Making,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// Makes the plan.
@@ -158,6 +208,7 @@ pub fn plan(
 ) -> Plan {
     let mut plan = Plan {
         services: services(cluster, observed),
+        look_again: look_again(observed, rules.now),
         ..Plan::default()
     };
     let head_services = observed.head_services.len();
@@ -166,7 +217,7 @@ pub fn plan(
         return plan;
     }
     match pods_may(cluster, Suspension::of(status), rules.gates) {
-        PodsMay::Live => match upgrade(cluster, observed, rules.spec_hash) {
+        PodsMay::Live => match upgrade(cluster, observed, rules) {
             Upgrade::Recreate => plan.delete_all = any_live(observed).then_some(DeleteAll::Recreate),
             Upgrade::Adopt(head) => {
                 plan.adopt_head = Some(head);
@@ -178,6 +229,12 @@ pub fn plan(
         PodsMay::Wait => {}
     }
     plan
+}
+
+fn look_again(observed: &Observed, now: Timestamp) -> Option<Duration> {
+    let grace = presence::next_look(&observed.pods, now);
+    let scheduler = unscheduled::next(&observed.pods, now);
+    grace.into_iter().chain(scheduler).min()
 }
 
 fn services(cluster: &ValidCluster<'_>, observed: &Observed) -> Vec<ServiceKind> {
@@ -205,7 +262,24 @@ fn pods(
     rules: Rules<'_>,
 ) {
     let heads = observed.heads();
+    for head in &heads {
+        if unhealthy(head) && !head.terminating() {
+            plan.delete(head, WhyDelete::Unhealthy);
+            // Its successor comes when it is known what became of it.
+            plan.more = true;
+        }
+    }
+    let foreign: Vec<_> = observed.foreign_heads().map(|head| head.name().to_owned()).collect();
     match heads.as_slice() {
+        [] if !foreign.is_empty() => {
+            plan.blocked = Some(Blocked::ForeignHeads(foreign));
+            return;
+        }
+        [_] if !foreign.is_empty() => {
+            let own = heads.iter().map(|head| head.name().to_owned());
+            plan.blocked = Some(Blocked::ManyHeads(own.chain(foreign).collect()));
+            return;
+        }
         [] => {
             let provisioned = condition(status, conditions::PROVISIONED).is_some_and(|c| c.status == "True");
             let restart = annotation(cluster, annotations::DISABLE_PROVISIONED_HEAD_RESTART) != Some("true");
@@ -215,16 +289,7 @@ fn pods(
             }
             plan.create_head = true;
         }
-        [head] if unhealthy(head) => {
-            if !head.terminating {
-                plan.deletes.push(PodDelete {
-                    pod: Arc::clone(head),
-                    why: WhyDelete::Unhealthy,
-                });
-            }
-            return;
-        }
-        [_] => {}
+        [head] => plan.waits_for_head = presence::stays(head, rules.now).then(|| Arc::clone(head)),
         heads => {
             let names = heads.iter().map(|head| head.name().to_owned()).collect();
             plan.blocked = Some(Blocked::ManyHeads(names));
@@ -245,17 +310,21 @@ enum Upgrade {
 }
 
 /// Compares the head with the spec, where the user wants the pods made anew when they differ.
-fn upgrade(cluster: &ValidCluster<'_>, observed: &Observed, spec_hash: &str) -> Upgrade {
+///
+/// A head that should be gone says nothing of the workers that are there by now.
+fn upgrade(cluster: &ValidCluster<'_>, observed: &Observed, rules: Rules<'_>) -> Upgrade {
     let strategy = cluster.spec.upgrade_strategy.as_ref();
     if strategy.and_then(|strategy| strategy.type_) != Some(RayClusterUpgradeType::Recreate) {
         return Upgrade::None;
     }
-    let Some(head) = observed.heads().first().copied().cloned() else {
+    let heads = observed.heads();
+    let Some(head) = heads.first().filter(|head| !presence::overdue(head, rules.now)) else {
         return Upgrade::None;
     };
+    let head = Arc::clone(head);
     let hash = head.recreate_hash.as_deref().unwrap_or_default();
     let version = head.kuberay_version.as_deref().unwrap_or_default();
-    if hash == spec_hash {
+    if hash == rules.spec_hash {
         Upgrade::None
     } else if !version.is_empty() && version != KUBERAY_VERSION {
         Upgrade::Adopt(head)
@@ -267,17 +336,14 @@ fn upgrade(cluster: &ValidCluster<'_>, observed: &Observed, spec_hash: &str) -> 
 }
 
 fn any_live(observed: &Observed) -> bool {
-    observed.pods.iter().any(|pod| !pod.terminating)
+    observed.pods.iter().any(|pod| !pod.terminating())
 }
 
 /// Whether a pod has ended for good: it is in a terminal phase, or its Ray container is and will not be started again.
 #[must_use]
 pub fn unhealthy(pod: &RayPod) -> bool {
-    match pod.phase {
-        Phase::Failed | Phase::Succeeded => true,
-        Phase::Running => pod.ray_container_terminated.is_some() && pod.restart_policy == "Never",
-        Phase::Pending | Phase::Unknown => false,
-    }
+    let ray_ended = pod.ray_container_terminated.is_some() && pod.restart_policy == "Never";
+    pod.ended_for_good() || pod.phase == Phase::Running && ray_ended
 }
 
 fn annotation<'a>(cluster: &ValidCluster<'a>, key: &str) -> Option<&'a str> {
@@ -295,6 +361,12 @@ pub fn condition<'a>(status: Option<&'a RayClusterStatus>, type_: &str) -> Optio
 }
 
 impl Plan {
+    /// Whether pods are to be created.
+    #[must_use]
+    pub fn creates_pods(&self) -> bool {
+        self.create_head || !self.creates.is_empty()
+    }
+
     /// Whether nothing is to be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -309,6 +381,10 @@ impl Plan {
             spent: _,
             held_back: _,
             blocked: _,
+            waits_for_head: _,
+            whole: _,
+            more: _,
+            look_again: _,
         } = self;
         services.is_empty()
             && deletes.is_empty()
@@ -317,6 +393,28 @@ impl Plan {
             && adopt_head.is_none()
             && !create_head
             && creates.is_empty()
+    }
+
+    /// How many more pods it may create.
+    fn room_for_creates(&self) -> usize {
+        BATCH.saturating_sub(self.creates.iter().map(ReplicaCreate::pods).sum())
+    }
+
+    /// How many more pods it may delete. A replica goes as a whole, even when it takes more.
+    fn room_for_deletes(&self) -> usize {
+        BATCH.saturating_sub(self.deletes.len() + self.delete_groups.len())
+    }
+
+    /// Deletes a pod, unless there is no room; whether it did.
+    fn delete(&mut self, pod: &Arc<RayPod>, why: WhyDelete) -> bool {
+        let room = self.room_for_deletes() > 0;
+        if room {
+            let pod = Arc::clone(pod);
+            self.deletes.push(PodDelete { pod, why });
+        } else {
+            self.more = true;
+        }
+        room
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
+use tokio::sync::Notify;
 
 use crate::build::ROUTE_GROUP;
 use crate::error::Error;
@@ -16,7 +17,11 @@ const HOLDS: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is known.
 #[derive(Debug, Default)]
-pub struct Platform(Mutex<Option<Answer>>);
+pub struct Platform {
+    known: Mutex<Option<Answer>>,
+    /// Notified once there are Routes.
+    routes_found: Notify,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Answer {
@@ -33,15 +38,23 @@ impl Answer {
 impl Platform {
     /// Whether there are Routes, which means OpenShift.
     pub async fn routes(&self, client: &Client, now: Timestamp) -> Result<bool, Error> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = known.filter(|answer| answer.holds(now)) {
             return Ok(answer.routes);
         }
         let groups = client.list_api_groups().await;
         let groups = groups.map_err(|source| Error::Discover { source })?.groups;
         let routes = groups.iter().any(|group| group.name == ROUTE_GROUP);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Answer { routes, at: now });
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Answer { routes, at: now });
+        if routes {
+            self.routes_found.notify_one();
+        }
         Ok(routes)
+    }
+
+    /// Waits until it is known that there are Routes, which may be never. For one task alone.
+    pub async fn routes_found(&self) {
+        self.routes_found.notified().await;
     }
 }
 

@@ -56,7 +56,8 @@ mod tests {
     #[case::below(Some(0), 1, 5, 1, false, 1)]
     #[case::suspended(Some(0), 5, 1, 1, true, 0)]
     #[case::hosts(Some(5), 1, 5, 4, false, 20)]
-    #[case::no_hosts(Some(3), 0, 4, 0, false, 0)]
+    #[case::no_hosts(Some(3), 0, 4, 0, false, 3)]
+    #[case::many(Some(i32::MAX), 0, i32::MAX, i32::MAX, false, i32::MAX)]
     fn desired(
         #[case] replicas: Option<i32>,
         #[case] min: i32,

@@ -10,12 +10,11 @@ mod urgency;
 
 pub use urgency::may_wait;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use ray_api::conditions::SPEC_INVALID;
+use ray_api::conditions::{SPEC_INVALID, keep_admitted};
 use ray_api::gates::{FeatureGates, Gate};
 use ray_api::v1::RayClusterStatus;
 use ray_api::v1::cluster_status::{HeadInfo, STATE_READY, STATE_SUSPENDED};
@@ -24,6 +23,7 @@ use ray_runtime::pod::{NodeType, Phase, RayPod};
 use ray_runtime::service::WatchedService;
 
 use crate::observe::Observed;
+use crate::presence::counts;
 use crate::replicas::{desired_pods, max_pods, min_pods};
 use crate::restraint::HeldBack;
 
@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub suspend: Option<bool>,
     /// All pods of the cluster.
     pub pods: &'a [Arc<RayPod>],
+    /// Those that count.
+    pub present: Vec<Arc<RayPod>>,
     /// Pods that the spec wants: the head and the workers.
     pub wanted: usize,
     /// Its head pod; the first, should there be several.
@@ -54,12 +56,18 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Takes them from what was observed.
     #[must_use]
-    pub fn of(cluster: &ValidCluster<'a>, stored: Option<&'a RayClusterStatus>, observed: &'a Observed) -> Self {
+    pub fn of(
+        cluster: &ValidCluster<'a>,
+        stored: Option<&'a RayClusterStatus>,
+        observed: &'a Observed,
+        now: Timestamp,
+    ) -> Self {
         Self {
             stored,
             suspend: cluster.spec.suspend,
             pods: &observed.pods,
-            wanted: usize::try_from(desired_workers(cluster)).unwrap_or(0) + 1,
+            present: observed.pods.iter().filter(|pod| counts(pod, now)).cloned().collect(),
+            wanted: usize::try_from(desired_workers(cluster)).unwrap_or(0).saturating_add(1),
             head: observed.heads().first().copied().cloned(),
             head_service: observed.head_services.first().cloned(),
             replica_failure: None,
@@ -81,6 +89,7 @@ pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGate
     state(&mut status, facts, now);
     if gates.enabled(Gate::RayClusterStatusConditions) {
         let conditions = status.conditions.get_or_insert_default();
+        keep_admitted(conditions);
         conditions.retain(|condition| condition.type_ != SPEC_INVALID);
         conditions::set_all(conditions, facts, now);
     }
@@ -91,35 +100,18 @@ pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGate
     status
 }
 
-/// Whether the two say the same: the time of the last write is not part of it.
-#[must_use]
-pub fn same(stored: Option<&RayClusterStatus>, new: &RayClusterStatus) -> bool {
-    stored.is_some_and(|stored| {
-        let of_that_time = RayClusterStatus {
-            last_update_time: stored.last_update_time.clone(),
-            ..new.clone()
-        };
-        *stored == of_that_time
-    })
-}
-
 /// The stored status with the condition that the spec breaks a rule; all else stays.
 #[must_use]
 pub fn invalid(stored: Option<&RayClusterStatus>, reason: &str, message: &str, now: Timestamp) -> RayClusterStatus {
     let mut status = stored.cloned().unwrap_or_default();
-    conditions::set(
-        status.conditions.get_or_insert_default(),
-        now,
-        SPEC_INVALID,
-        true,
-        reason,
-        message,
-    );
+    let conditions = status.conditions.get_or_insert_default();
+    keep_admitted(conditions);
+    conditions::set(conditions, now, SPEC_INVALID, true, reason, message);
     status
 }
 
 fn count(status: &mut RayClusterStatus, cluster: &ValidCluster<'_>, facts: &Facts<'_>) {
-    let workers = || facts.pods.iter().filter(|pod| pod.node_type == NodeType::Worker);
+    let workers = || facts.present.iter().filter(|pod| pod.node_type == NodeType::Worker);
     let ready = workers().filter(|pod| pod.running_and_ready()).count();
     let available = workers().filter(|pod| pod.phase == Phase::Running).count();
     let groups = || cluster.groups.iter().map(|group| group.spec);
@@ -163,14 +155,11 @@ fn head(status: &mut RayClusterStatus, facts: &Facts<'_>) {
         }),
         pod_ip,
     });
-    if let Some(service) = service {
-        let endpoints: BTreeMap<_, _> = service
-            .ports
-            .iter()
-            .filter_map(|port| Some((port.name.clone(), port.endpoint.clone()?)))
-            .collect();
-        if !endpoints.is_empty() {
-            status.endpoints.get_or_insert_default().extend(endpoints);
+    let ports = service.into_iter().flat_map(|service| &service.ports);
+    for (name, endpoint) in ports.filter_map(|port| Some((&port.name, port.endpoint.as_ref()?))) {
+        let stored = status.endpoints.get_or_insert_default();
+        if stored.get(name) != Some(endpoint) {
+            stored.insert(name.clone(), endpoint.clone());
         }
     }
 }
@@ -179,7 +168,7 @@ fn head(status: &mut RayClusterStatus, facts: &Facts<'_>) {
 fn state(status: &mut RayClusterStatus, facts: &Facts<'_>, now: Timestamp) {
     let new = if facts.suspend == Some(true) && facts.pods.is_empty() {
         STATE_SUSPENDED
-    } else if !facts.failed && facts.pods.len() == facts.wanted && all_running(facts.pods) {
+    } else if !facts.failed && facts.present.len() == facts.wanted && all_running(&facts.present) {
         STATE_READY
     } else {
         return;

@@ -8,10 +8,11 @@
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
 use ray_api::quantity::Quantity;
 use ray_api::validate::ValidCluster;
+use ray_runtime::objects::Objects;
 use serde_json::json;
 
 use crate::build;
@@ -57,7 +58,7 @@ impl Prerequisites<'_> {
     }
 
     async fn users_claim(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<(), Error> {
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), cluster.namespace);
+        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
         let found = self.writes.one(api.get_metadata_opt(name)).await;
         if found.map_err(|source| unreadable(name, source))?.is_none() {
             self.story.claim_not_found(name);
@@ -66,7 +67,7 @@ impl Prerequisites<'_> {
     }
 
     async fn claim(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<Option<PersistentVolumeClaim>, Error> {
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), cluster.namespace);
+        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
         let found = self.writes.one(api.get_opt(name)).await;
         found.map_err(|source| unreadable(name, source))
     }
@@ -78,8 +79,8 @@ impl Prerequisites<'_> {
         name: &str,
         wanted: &PersistentVolumeClaim,
     ) -> Result<Option<PersistentVolumeClaim>, Error> {
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), cluster.namespace);
-        match self.writes.one(api.create(&PostParams::default(), wanted)).await {
+        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
+        match self.writes.one(api.create(wanted)).await {
             Ok(_) => {
                 self.story.created_claim(name);
                 Ok(None)
@@ -103,7 +104,7 @@ impl Prerequisites<'_> {
         found: &PersistentVolumeClaim,
         owners: &[OwnerReference],
     ) -> Result<(), Error> {
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), cluster.namespace);
+        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
         let name = found.name_any();
         let patch = Patch::Merge(json!({ "metadata": {
             "resourceVersion": found.resource_version(),
@@ -114,10 +115,16 @@ impl Prerequisites<'_> {
             .writes
             .one(api.patch_metadata(&name, &PatchParams::default(), &patch))
             .await;
-        written.map(|_| ()).map_err(|source| Error::UpdatePrerequisite {
-            kind: KIND,
-            name,
-            source,
+        written.map(|_| ()).map_err(|source| {
+            let error = Error::UpdatePrerequisite {
+                kind: KIND,
+                name: name.clone(),
+                source,
+            };
+            if error.refused() {
+                self.story.failed_to_own_claim(&name, &error);
+            }
+            error
         })
     }
 }
@@ -180,8 +187,8 @@ fn owners(
     found: &PersistentVolumeClaim,
 ) -> Result<Option<Vec<OwnerReference>>, ()> {
     let now = found.metadata.owner_references.as_deref().unwrap_or_default();
-    let controller = now.iter().find(|owner| owner.controller == Some(true));
-    let ours = controller.is_some_and(|owner| owner.uid == uid);
+    let controller = ray_api::owners::controller(now);
+    let ours = ray_api::owners::controlled_by(&found.metadata, uid);
     let others = now.iter().filter(|owner| owner.uid != uid).cloned();
     match &wanted.metadata.owner_references {
         None if ours => Ok(Some(others.collect())),

@@ -14,6 +14,7 @@ use crate::build::fault_tolerance::storage_namespace;
 use crate::deletion::Release;
 use crate::error::Error;
 use crate::plan::{Blocked, DeleteAll, WhyDelete};
+use crate::presence::why_head_stays;
 use crate::restraint::HeldBack;
 
 /// Tells of one cluster.
@@ -55,10 +56,16 @@ impl<'a> Story<'a> {
     pub fn blocked(&self, blocked: &Blocked) {
         let reason = match blocked {
             Blocked::ManyHeads(_) => "TooManyHeadPods",
+            Blocked::ForeignHeads(_) => "ForeignHeadPod",
             Blocked::ManyHeadServices(_) => "TooManyHeadServices",
             Blocked::HeadNotRestarted => "HeadPodNotRestarted",
         };
         self.warn(reason, VALIDATE, blocked.to_string());
+    }
+
+    /// The head should be gone, may still run, and is waited for.
+    pub fn waits_for_head(&self, head: &RayPod) {
+        self.warn("HeadPodTerminating", CREATE, why_head_stays(head));
     }
 
     /// A head of another version is compared with the spec from now on.
@@ -70,6 +77,16 @@ impl<'a> Story<'a> {
             self.path(pod.name())
         );
         self.tell("AdoptedHeadPod", UPDATE, note);
+    }
+
+    /// Somebody had changed the labels by which the head is found.
+    pub fn restored_head_labels(&self, name: &str) {
+        let note = format!(
+            "Restored the labels of head Pod {}: without them neither its Service nor this controller finds it; delete the \
+             Pod to have another one made",
+            self.path(name)
+        );
+        self.warn("RestoredHeadPodLabels", UPDATE, note);
     }
 
     /// The user's ServiceAccount does not exist.
@@ -105,6 +122,15 @@ impl<'a> Story<'a> {
     /// The claim of the head's storage was refused.
     pub fn failed_to_create_claim(&self, name: &str, error: &Error) {
         let note = format!("Failed to create GCS storage PVC {}, {error}", self.path(name));
+        self.warn(FAILED_CLAIM, CREATE, note);
+    }
+
+    /// The owners of the claim could not be written.
+    pub fn failed_to_own_claim(&self, name: &str, error: &Error) {
+        let note = format!(
+            "Failed to set the owners of GCS storage PVC {}, {error}",
+            self.path(name)
+        );
         self.warn(FAILED_CLAIM, CREATE, note);
     }
 
@@ -160,13 +186,18 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Somebody else has an Ingress of that name.
-    pub fn foreign_ingress(&self, name: &str) {
+    /// Somebody else has an Ingress or Route of that name.
+    pub fn foreign_exposure(&self, kind: &str, name: &str) {
         let note = format!(
-            "Ingress {} already exists and is not owned by this RayCluster; not modifying it",
+            "{kind} {} already exists and is not owned by this RayCluster; not modifying it",
             self.path(name)
         );
-        self.warn("FailedToCreateIngress", CREATE, note);
+        let reason = if kind == "Route" {
+            "FailedToCreateRoute"
+        } else {
+            "FailedToCreateIngress"
+        };
+        self.warn(reason, CREATE, note);
     }
 
     /// A Route was created, or could not be.
@@ -229,7 +260,7 @@ impl<'a> Story<'a> {
                 WhyDelete::Unhealthy => format!("Deleted {kind} Pod {path}; {}", condition_of(pod)),
                 WhyDelete::AutoscalerRequest => format!("Deleted pod {path}"),
                 WhyDelete::ScaleDown => format!("Deleted Pod {path}"),
-                WhyDelete::Replica(_) => {
+                WhyDelete::GroupRemoved | WhyDelete::Replica(_) => {
                     format!("Deleted worker Pod {path} for group {}: {}", pod.group, why.text())
                 }
             };
@@ -248,7 +279,7 @@ impl<'a> Story<'a> {
             WhyDelete::Unhealthy => format!("Failed deleting {kind} Pod {path}; {}, {error}", condition_of(pod)),
             WhyDelete::AutoscalerRequest => format!("Failed deleting pod {path}, {error}"),
             WhyDelete::ScaleDown => format!("Failed deleting Pod {path}, {error}"),
-            WhyDelete::Replica(_) => {
+            WhyDelete::GroupRemoved | WhyDelete::Replica(_) => {
                 format!(
                     "Failed deleting worker Pod {path} for group {}; {}, {error}",
                     pod.group,

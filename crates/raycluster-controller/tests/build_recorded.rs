@@ -131,8 +131,19 @@ fn intended(cluster: &ValidCluster<'_>, mut object: Value) -> Value {
             ports.sort_by_key(|port| port["name"].to_string());
         }
     }
+    if object["kind"] == "Service" && cluster.head_container.ports.as_ref().is_none_or(Vec::is_empty) {
+        moved_ports(cluster, &mut object);
+    }
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("generateName");
+    }
+    for container in object["spec"]["containers"].as_array_mut().into_iter().flatten() {
+        // Ours starts again where no other container of the pod does.
+        if container["name"] == "autoscaler"
+            && let Some(container) = container.as_object_mut()
+        {
+            container.remove("restartPolicy");
+        }
     }
     let version = &mut object["metadata"]["annotations"]["ray.io/kuberay-version"];
     if version == RECORDED_VERSION {
@@ -167,6 +178,23 @@ fn intended(cluster: &ValidCluster<'_>, mut object: Value) -> Value {
         }
     }
     object
+}
+
+/// KubeRay's Service has Ray's default ports, wherever `rayStartParams` move them.
+fn moved_ports(cluster: &ValidCluster<'_>, service: &mut Value) {
+    let flags = cluster.spec.head_group_spec.ray_start_params.as_ref();
+    for port in service["spec"]["ports"].as_array_mut().into_iter().flatten() {
+        let flag = match port["name"].as_str() {
+            Some("client") => "ray-client-server-port",
+            Some("dashboard") => "dashboard-port",
+            Some("gcs-server") => "port",
+            _ => continue,
+        };
+        if flags.is_some_and(|flags| flags.contains_key(flag)) {
+            port["port"] = json!("moved");
+            port["targetPort"] = json!("moved");
+        }
+    }
 }
 
 /// KubeRay's pod template bears what only a pod's metadata means, and an account that may be gone.

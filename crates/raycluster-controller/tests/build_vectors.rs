@@ -377,11 +377,11 @@ fn redis_is_emptied_by_the_ray_container_alone() {
         "initContainers": [{"name": "own", "image": "own"}], "restartPolicy": "Always"}}});
     let changes = json!({"metadata": {"annotations": {"ray.io/ft-enabled": "true"}},
         "spec": {"enableInTreeAutoscaling": true, "headGroupSpec": own}});
-    let job = build_with(
-        changes,
-        &Switches::read(|name| (name == "ENABLE_LOGIN_SHELL").then(|| "true".into())),
-    )
-    .cleanup;
+    let login = Switches {
+        login_shell: true,
+        ..Switches::default()
+    };
+    let job = build_with(changes, &login).cleanup;
     let job = json!(job);
     assert_eq!(job["metadata"]["labels"]["ray.io/node-type"], "redis-cleanup");
     let template = &job["spec"]["template"];

@@ -9,26 +9,28 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use ray_api::v1::{RayCluster, RayJob, RayJobStatus};
 use ray_api::{finalizers, names};
 use ray_runtime::controller::Failure as _;
 use ray_runtime::kept::Kept;
 use ray_runtime::object_key::ObjectKey;
+use ray_runtime::objects::Objects;
 use ray_runtime::service::SlimService;
 use ray_runtime::store::Cached;
 use ray_runtime::write::Writes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::build::submitter_job::Submission;
 use crate::build::{head_service, ray_cluster, submitter_job};
 use crate::error::Error;
-use crate::observe::{Caches, WatchedRayJob, controls, watched_cluster, watched_service};
+use crate::observe::{Caches, WatchedRayJob, watched_cluster, watched_service};
 use crate::observer::Observer;
+use crate::state::observed::{may_use, owns};
 use crate::state::poll::Target;
-use crate::state::{Effect, Guard, Rules};
+use crate::state::{Effect, Guard, Rules, Until};
 use crate::status;
 use crate::story::{Story, Told};
 use crate::submitter::{SlimJob, WatchedJob};
@@ -107,7 +109,7 @@ impl Applier {
                 return Ok(());
             }
             Effect::CreateCluster => (Told::CreateCluster, cluster, self.create_cluster(subject).await),
-            Effect::DeleteCluster => (Told::DeleteCluster, cluster, self.delete_cluster(subject).await),
+            Effect::DeleteCluster(until) => (Told::DeleteCluster, cluster, self.delete_cluster(subject, *until).await),
             Effect::CreateSubmitter { dashboard } => (
                 Told::CreateSubmitter,
                 job,
@@ -144,10 +146,7 @@ impl Applier {
                     let name = subject.cluster_name();
                     let found: Option<Kept<RayCluster>> = self.read(subject.namespace(), CLUSTER, name).await?;
                     let found = found.map(watched_cluster);
-                    let ours = |job: &RayJob| {
-                        job.spec.selects_cluster() || found.as_ref().is_some_and(|entry| controls(job, &entry.object))
-                    };
-                    let absent = found.is_none() || !ours(subject.job);
+                    let absent = found.as_ref().is_none_or(|entry| !may_use(subject.job, &entry.object));
                     if let Some(found) = found {
                         self.caches.clusters.wrote(found);
                     }
@@ -155,7 +154,7 @@ impl Applier {
                 }
                 Guard::SubmitterAbsent => {
                     let found: Option<SlimJob> = self.read(subject.namespace(), JOB, subject.name()).await?;
-                    let absent = found.as_ref().is_none_or(|found| !controls(subject.job, found));
+                    let absent = found.as_ref().is_none_or(|found| !owns(subject.job, found));
                     if let (false, Some(found)) = (absent, found) {
                         self.caches.submitters.wrote(WatchedJob::from(found));
                     }
@@ -178,10 +177,8 @@ impl Applier {
             .one(write)
             .await
             .map_err(|source| Error::Write { what: "status", source })?;
-        let written = WatchedRayJob::new(written);
-        let stored = written.entry.object.status();
-        let kept = stored.is_some_and(|stored| !status::differs(&stored, status));
-        self.caches.jobs.wrote(written);
+        let kept = written.status().is_some_and(|stored| !status::differs(&stored, status));
+        self.caches.jobs.wrote(WatchedRayJob::new(written));
         Ok(kept)
     }
 
@@ -235,7 +232,7 @@ impl Applier {
             spec.remove("clusterIP");
         }
         let patch = json!({ "metadata": { "uid": known.as_ref().map(|known| known.uid()) }, "spec": spec });
-        let api: Api<SlimService> = Api::namespaced(self.client.clone(), subject.namespace());
+        let api: Objects<SlimService> = Objects::new(&self.client, subject.namespace());
         let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
         let written = self.writes.one(api.patch(&name, &parameters, &patch)).await;
         match written {
@@ -261,13 +258,15 @@ impl Applier {
         Some(head_service::build(subject.job, subject.cluster?, &self.rules.switches))
     }
 
-    async fn delete_cluster(&self, subject: Subject<'_>) -> Result<Done, Error> {
+    async fn delete_cluster(&self, subject: Subject<'_>, until: Until) -> Result<Done, Error> {
         let name = subject.cluster_name();
         let Some(known) = self.caches.clusters.get(&ObjectKey::new(subject.namespace(), name)) else {
             return Ok(Done::Before);
         };
-        // It stays until its pods are gone: only then are their resources free for a queue, or for the next attempt.
-        let parameters = DeleteParams::foreground();
+        let parameters = match until {
+            Until::PodsAreGone => DeleteParams::foreground(),
+            Until::AtOnce => DeleteParams::background(),
+        };
         let deleted = self
             .delete::<Kept<RayCluster>>(known.key(), CLUSTER, known.uid(), parameters)
             .await?;
@@ -301,7 +300,7 @@ impl Applier {
             .await?;
         match deleted.map(WatchedRayJob::new) {
             Some(left) => self.caches.jobs.wrote(left),
-            None => self.forget(&key),
+            None => self.caches.jobs.gone(&key, &uid),
         }
         Ok(())
     }
@@ -315,16 +314,15 @@ impl Applier {
             wanted.push(finalizers::RAY_JOB.to_owned());
         }
         let last = wanted.is_empty();
-        let version = json!({ "resourceVersion": job.resource_version(), "uid": job.uid() });
-        let mut metadata: Value = version;
-        metadata["finalizers"] = json!(wanted);
-        let (api, name) = (self.jobs(job), job.name_any());
-        let (parameters, patch) = (PatchParams::default(), Patch::Merge(json!({ "metadata": metadata })));
-        match self.writes.one(api.patch(&name, &parameters, &patch)).await {
+        let uid = job.metadata.uid.as_deref().unwrap_or_default();
+        let gone = || self.caches.jobs.gone(&ObjectKey::of(job), uid);
+        let api = self.jobs(job);
+        let write = ray_runtime::finalizers::replace(&api, &job.metadata, &wanted);
+        match self.writes.one(write).await {
             // Nothing holds its deletion any more: it is gone.
-            Ok(_) if last && job.metadata.deletion_timestamp.is_some() => self.forget(&ObjectKey::of(job)),
+            Ok(_) if last && job.metadata.deletion_timestamp.is_some() => gone(),
             Ok(written) => self.caches.jobs.wrote(WatchedRayJob::new(written)),
-            Err(kube::Error::Api(status)) if status.is_not_found() => self.forget(&ObjectKey::of(job)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => gone(),
             Err(source) => {
                 return Err(Error::Write {
                     what: "finalizers",
@@ -335,17 +333,8 @@ impl Applier {
         Ok(())
     }
 
-    fn forget(&self, key: &ObjectKey) {
-        if let Some(known) = self.caches.jobs.get(key) {
-            self.caches.jobs.removed(&known);
-        }
-    }
-
-    fn jobs(&self, job: &RayJob) -> Api<Kept<RayJob>> {
-        Api::namespaced(
-            self.client.clone(),
-            job.metadata.namespace.as_deref().unwrap_or_default(),
-        )
+    fn jobs(&self, job: &RayJob) -> Objects<Kept<RayJob>> {
+        Objects::new(&self.client, job.metadata.namespace.as_deref().unwrap_or_default())
     }
 
     /// Creates a child, or reads the one that has its name; decodes of the answer what `Answer` holds.
@@ -380,7 +369,7 @@ impl Applier {
     where
         Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     {
-        let api: Api<Answer> = Api::namespaced(self.client.clone(), namespace);
+        let api: Objects<Answer> = Objects::new(&self.client, namespace);
         api.get_opt(name).await.map_err(|source| Error::Read {
             kind,
             name: name.to_owned(),
@@ -399,7 +388,7 @@ impl Applier {
     where
         Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     {
-        let api: Api<Answer> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Objects<Answer> = Objects::new(&self.client, &key.namespace);
         let parameters = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: Some(uid.to_owned()),
@@ -408,7 +397,7 @@ impl Applier {
             ..parameters
         };
         match self.writes.one(api.delete(&key.name, &parameters)).await {
-            Ok(answer) => Ok(answer.left().filter(|left| left.meta().deletion_timestamp.is_some())),
+            Ok(left) => Ok(left.filter(|left| left.meta().deletion_timestamp.is_some())),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
             Err(source) => Err(Error::Delete {
                 kind,
@@ -430,7 +419,7 @@ enum Done {
 
 /// An existing child must be the RayJob's own.
 fn ours(subject: Subject<'_>, kind: &'static str, child: &impl Resource) -> Result<(), Error> {
-    if controls(subject.job, child) {
+    if owns(subject.job, child) {
         return Ok(());
     }
     Err(Error::Foreign {

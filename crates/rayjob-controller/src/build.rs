@@ -14,6 +14,7 @@ mod go_json;
 pub mod head_service;
 pub mod ray_cluster;
 pub mod submit_command;
+mod submit_program;
 pub mod submitter_job;
 
 /// Value of `ray.io/originated-from-crd` on all of them.
@@ -49,5 +50,7 @@ fn origin(job: &RayJob) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod submission;
 #[cfg(test)]
 mod tests;

@@ -87,6 +87,12 @@ impl Error {
         matches!(self.source_error(), Some(kube::Error::Api(status)) if status.is_conflict() && !status.is_already_exists())
     }
 
+    /// Whether the RayJob itself is not there any more, so that nothing of it is left to do.
+    #[must_use]
+    pub fn job_gone(&self) -> bool {
+        matches!(self, Self::Write { source: kube::Error::Api(status), .. } if status.is_not_found())
+    }
+
     /// Whether asking again will not help before somebody mends something: a quota, a policy, a rule.
     #[must_use]
     pub fn refused(&self) -> bool {
@@ -101,8 +107,7 @@ impl Error {
     #[must_use]
     pub fn cause(&self) -> String {
         match self.source_error() {
-            Some(kube::Error::Api(status)) => status.message.clone(),
-            Some(source) => source.to_string(),
+            Some(source) => answer(source),
             None => self.to_string(),
         }
     }
@@ -123,5 +128,29 @@ impl Failure for Error {
 
     fn conflict(&self) -> bool {
         self.conflicts()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_gone_is_told_from_other_refusals() {
+        let answer = |code: u16, reason: &str| kube::Error::Api(Box::new(Status::failure("", reason).with_code(code)));
+        let status = |code, reason| Error::Write {
+            what: "status",
+            source: answer(code, reason),
+        };
+        assert!(status(404, "NotFound").job_gone());
+        assert!(!status(409, "Conflict").job_gone() && !status(500, "").job_gone());
+        let cluster = Error::Read {
+            kind: "RayCluster",
+            name: "c".to_owned(),
+            source: answer(404, "NotFound"),
+        };
+        assert!(!cluster.job_gone(), "that is another object");
     }
 }

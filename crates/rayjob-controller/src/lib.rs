@@ -2,18 +2,20 @@
 //!
 //! Reading order: `lib` (watches, run) → `reconcile` → `observe` (reads the caches) → `state` (pure: what happens next and
 //! why) → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `observer` asks Ray in the background,
-//! `story` has the texts of the events.
+//! `story` has the texts of the events, `text` joins and cuts them.
 //!
 //! It coordinates with the other controllers through the API server alone: it makes RayClusters and reads their status;
 //! whoever runs RayClusters makes the pods.
 
 mod apply;
 mod build;
+mod cluster_spec;
 mod error;
 #[cfg(test)]
 mod fixtures;
 mod metadata_version;
 mod metrics;
+mod note;
 mod observation;
 mod observe;
 mod observer;
@@ -22,6 +24,7 @@ mod state;
 mod status;
 mod story;
 mod submitter;
+mod text;
 mod validity;
 
 use std::sync::Arc;
@@ -34,8 +37,8 @@ use ray_dashboard::{Bounded, Dashboard, HttpDashboard};
 use ray_runtime::clock::Clock;
 use ray_runtime::controller::{self, Options};
 use ray_runtime::event::Recorder;
+use ray_runtime::large::LargeObjects;
 use ray_runtime::metrics::ControllerMetrics;
-use ray_runtime::object_key::ObjectKey;
 use ray_runtime::process::{Environment, Started};
 use ray_runtime::queue::WorkQueue;
 use ray_runtime::random::Random;
@@ -61,9 +64,10 @@ pub struct RayJobController {
     clock: Arc<dyn Clock>,
     random: Arc<Random>,
     recorder: Recorder,
-    queue: Arc<WorkQueue<ObjectKey>>,
+    queue: Arc<WorkQueue>,
     way: Way,
     durations: Arc<Durations>,
+    large: LargeObjects,
     applier: Applier,
 }
 
@@ -86,55 +90,92 @@ pub fn start_with(environment: &Environment, dashboard: Arc<dyn Dashboard>) -> a
         concurrency: usize::from(environment.arguments.reconcile_concurrency),
         random: environment.random.clone(),
         metrics: Arc::new(ControllerMetrics::new("rayjob", &environment.registry)?),
+        tasks: environment.tasks.clone(),
         shutdown: environment.shutdown.clone(),
     };
-    let observer = Observer::new(Parts {
-        dashboard,
-        tokens: Arc::new(SecretTokens::new(environment.client.clone())),
-        clock: environment.clock.clone(),
-        wake: {
-            let queue = queue.clone();
-            Box::new(move |key| queue.add(key.clone()))
-        },
-    });
-    let controller = RayJobController {
-        clock: environment.clock.clone(),
-        random: environment.random.clone(),
-        recorder: environment.recorder.clone(),
-        queue: queue.clone(),
-        way: if environment.arguments.use_kubernetes_proxy {
-            Way::Proxy
-        } else {
-            Way::Direct
-        },
-        durations,
-        applier: Applier {
-            client: environment.client.clone(),
-            writes: Writes::new(WRITES),
-            caches: caches.clone(),
-            observer: Arc::new(observer),
-            rules: Rules {
-                switches: environment.switches.clone(),
-                gates: environment.arguments.feature_gates.clone(),
-            },
-        },
-    };
+    let background = watches(environment, &caches, &queue);
+    let ready = caches.clone();
+    let environment = environment.clone();
     Ok(Started {
-        background: watches(environment, &caches, &queue),
-        ready: Arc::new(move || caches.ready()),
-        passes: controller::run(Arc::new(controller), queue, options).boxed(),
+        background,
+        ready: Arc::new(move || ready.ready()),
+        passes: Box::new(move || {
+            let shared = Shared {
+                caches: &caches,
+                queue: &queue,
+                durations: &durations,
+                dashboard: &dashboard,
+            };
+            let controller = RayJobController::new(&environment, shared);
+            queue.start_over(caches.jobs.keys());
+            controller::run(Arc::new(controller), queue.clone(), options.clone()).boxed()
+        }),
     })
+}
+
+/// What outlives a term.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    caches: &'a Arc<Caches>,
+    queue: &'a Arc<WorkQueue>,
+    durations: &'a Arc<Durations>,
+    dashboard: &'a Arc<dyn Dashboard>,
+}
+
+impl RayJobController {
+    /// A controller that believes nothing yet, on caches that may be warm.
+    fn new(environment: &Environment, shared: Shared<'_>) -> Self {
+        let observer = Observer::new(Parts {
+            dashboard: shared.dashboard.clone(),
+            tokens: Arc::new(SecretTokens::new(environment.client.clone())),
+            strays: {
+                let services = shared.caches.services.clone();
+                Box::new(move |target| observe::strays(&services, target))
+            },
+            clock: environment.clock.clone(),
+            leadership: environment.leadership.clone(),
+            tasks: environment.tasks.clone(),
+            wake: {
+                let queue = shared.queue.clone();
+                Box::new(move |key| queue.add(key.clone()))
+            },
+        });
+        Self {
+            clock: environment.clock.clone(),
+            random: environment.random.clone(),
+            recorder: environment.recorder.clone(),
+            queue: shared.queue.clone(),
+            way: if environment.arguments.use_kubernetes_proxy {
+                Way::Proxy
+            } else {
+                Way::Direct
+            },
+            durations: shared.durations.clone(),
+            large: LargeObjects::new(environment.random.clone()),
+            applier: Applier {
+                client: environment.client.clone(),
+                writes: Writes::new(WRITES),
+                caches: shared.caches.clone(),
+                observer: Arc::new(observer),
+                rules: Rules {
+                    switches: environment.switches.clone(),
+                    gates: environment.arguments.feature_gates.clone(),
+                },
+            },
+        }
+    }
 }
 
 /// The watches. A change of a RayCluster concerns the RayJobs that run on it, also those that only selected it.
 fn watches(
     environment: &Environment,
     caches: &Caches,
-    queue: &Arc<WorkQueue<ObjectKey>>,
+    queue: &Arc<WorkQueue>,
 ) -> Vec<futures::future::BoxFuture<'static, ()>> {
     let watch = Watch {
         client: environment.client.clone(),
         random: environment.random.clone(),
+        tasks: environment.tasks.clone(),
     };
     let concerned = {
         let (jobs, queue) = (caches.jobs.clone(), queue.clone());
@@ -144,12 +185,7 @@ fn watches(
             keys.for_each(|key| queue.add(key));
         }
     };
-    let services = format!(
-        "{}=RayJob,{}={}",
-        labels::ORIGINATED_FROM_CRD,
-        labels::NODE_TYPE,
-        labels::NODE_TYPE_HEAD
-    );
+    let services = format!("{}={}", labels::NODE_TYPE, labels::NODE_TYPE_HEAD);
     let mut background = watch.all(&caches.jobs, "", WatchedRayJob::new, watch::add_key(queue));
     background.extend(watch.all(&caches.clusters, "", observe::watched_cluster, concerned));
     background.extend(watch.all(

@@ -1,5 +1,13 @@
 //! The RayJob controller as a process.
 
-fn main() -> anyhow::Result<()> {
-    ray_runtime::process::run(rayjob_controller::NAME, rayjob_controller::start)
+use std::process::ExitCode;
+
+use ray_api::v1::RayCronJob;
+
+const ABOUT: &str = "Runs RayJobs: their RayClusters, the submission, and what becomes of the job.";
+
+fn main() -> ExitCode {
+    ray_runtime::process::run(rayjob_controller::NAME, ABOUT, |environment| {
+        Ok(rayjob_controller::start(environment)?.telling_of::<RayCronJob>(environment))
+    })
 }

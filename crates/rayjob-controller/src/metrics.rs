@@ -46,6 +46,9 @@ pub fn register_caches(registry: &Registry, caches: Arc<Caches>) -> prometheus::
     })
 }
 
+/// Attempts of a RayJob that are known, the last ones: `backoffLimit` may be any number.
+const MOST_ATTEMPTS: usize = 100;
+
 /// How long attempts took that were followed by another.
 #[derive(Debug, Default)]
 pub struct Durations(Mutex<BTreeMap<ObjectKey, Vec<Attempt>>>);
@@ -71,7 +74,12 @@ impl Durations {
             retry_count: before.failed.unwrap_or_default(),
             seconds: now.duration_since(start.0).as_secs_f64(),
         };
-        self.lock().entry(key.clone()).or_default().push(attempt);
+        let mut noted = self.lock();
+        let attempts = noted.entry(key.clone()).or_default();
+        if attempts.len() >= MOST_ATTEMPTS {
+            attempts.remove(0);
+        }
+        attempts.push(attempt);
     }
 
     /// Forgets a RayJob that is gone.
@@ -142,7 +150,11 @@ impl Gauges {
         }
         if let (true, Some(start), Some(end)) = (phase.terminal(), &status.start_time, &status.end_time) {
             let last_failed = i32::from(phase == JobDeploymentStatus::Failed);
-            let count = (status.failed.unwrap_or_default() - last_failed).to_string();
+            let count = status
+                .failed
+                .unwrap_or_default()
+                .saturating_sub(last_failed)
+                .to_string();
             let labels = with(&[phase.as_str(), &count]);
             let seconds = end.0.duration_since(start.0).as_secs_f64();
             self.duration.with_label_values(&labels).set(seconds);
@@ -178,6 +190,35 @@ mod tests {
 
     use super::*;
     use crate::fixtures::sample;
+
+    #[test]
+    fn any_number_of_attempts_takes_a_bounded_place() {
+        let mut job = sample();
+        let (key, durations) = (ObjectKey::of(&job), Durations::default());
+        for failed in 0..10 * 100 {
+            let status = |phase, failed| RayJobStatus {
+                job_deployment_status: Some(phase),
+                failed: Some(failed),
+                start_time: Some(Time(Timestamp::UNIX_EPOCH)),
+                ..RayJobStatus::default()
+            };
+            job.status = Some(status(JobDeploymentStatus::Running, failed));
+            let next = status(JobDeploymentStatus::Retrying, failed + 1);
+            durations.note(&key, &job, &next, Timestamp::UNIX_EPOCH);
+        }
+        let noted = durations.lock();
+        let counts: Vec<_> = noted[&key].iter().map(|attempt| attempt.retry_count).collect();
+        assert_eq!(counts, (900..1000).collect::<Vec<_>>(), "the last ones");
+        // Users write any number into a status.
+        let end = RayJobStatus {
+            job_deployment_status: Some(JobDeploymentStatus::Failed),
+            failed: Some(i32::MIN),
+            start_time: Some(Time(Timestamp::MIN)),
+            end_time: Some(Time(Timestamp::MAX)),
+            ..RayJobStatus::default()
+        };
+        Gauges::new().unwrap().set(&job.metadata, Some(end), &noted[&key]);
+    }
 
     #[test]
     fn each_attempt_has_its_series() {

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use kube::Resource;
-use ray_api::names;
+use ray_api::conditions::keep_admitted;
 use ray_api::v1::{RayCluster, RayJob};
+use ray_api::{labels, names};
 use ray_runtime::cache::Cache;
 use ray_runtime::entry::{Entry, controller_of};
-use ray_runtime::kept::{Kept, Read};
+use ray_runtime::kept::{Kept, LARGEST, Read};
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::service::{SlimService, WatchedService};
 use ray_runtime::store::Cached;
 
-use crate::state::observed::HeadService;
-use crate::state::{Observed, Stop, Submitter};
+use crate::cluster_spec;
+use crate::state::observed::{HeadService, may_use};
+use crate::state::poll::Target;
+use crate::state::{Observed, Obstacle, Stop, Submitter};
 use crate::submitter::WatchedJob;
 
 /// The caches.
@@ -24,7 +27,7 @@ pub struct Caches {
     pub clusters: Arc<Cache<Entry<RayCluster>>>,
     /// Submitters.
     pub submitters: Arc<Cache<WatchedJob>>,
-    /// Head Services of RayJobs.
+    /// Head Services: of RayJobs, and those of RayClusters, which lead to Ray.
     pub services: Arc<Cache<WatchedService>>,
 }
 
@@ -63,11 +66,13 @@ impl Caches {
             .and_then(|status| status.ray_cluster_name.as_deref());
         let service = self.services.get(&named(&names::head_service(&key.name)));
         let uid = job.metadata.uid.as_deref();
+        let cluster = cluster
+            .filter(|name| !name.is_empty())
+            .and_then(|name| self.clusters.get(&named(name)));
+        let (cluster, obstacle) = cluster.map_or((None, None), |entry| used(job, &entry));
         Children {
-            cluster: cluster
-                .filter(|name| !name.is_empty())
-                .and_then(|name| self.clusters.get(&named(name)))
-                .map(|entry| entry.read()),
+            cluster,
+            obstacle,
             submitter: self
                 .submitters
                 .get(&key)
@@ -83,35 +88,52 @@ impl Caches {
 
 /// The children of a RayJob.
 pub struct Children {
-    /// The RayCluster that the status names.
-    cluster: Option<Read<RayCluster>>,
+    /// The RayCluster that the status names, and what keeps it from being used.
+    cluster: Option<Box<RayCluster>>,
+    obstacle: Option<Obstacle>,
     submitter: Submitter,
     head_service: HeadService,
 }
 
 impl Children {
-    /// Why the RayCluster cannot be read, if it cannot.
-    #[must_use]
-    pub fn unreadable(&self) -> Option<&str> {
-        match self.cluster.as_ref()? {
-            Read::Decoded(_) => None,
-            Read::Undecodable(why) => Some(why),
-        }
-    }
-
     /// What a step looks at, but for what Ray says.
     #[must_use]
     pub fn observed(&self, suffixes: [String; 2]) -> Observed<'_> {
         Observed {
-            cluster: match &self.cluster {
-                Some(Read::Decoded(cluster)) => Some(cluster),
-                Some(Read::Undecodable(_)) | None => None,
-            },
+            cluster: self.cluster.as_deref(),
+            obstacle: self.obstacle.as_ref(),
             submitter: self.submitter.clone(),
             head_service: self.head_service.clone(),
             ray: None,
             stop: Stop::NotAsked,
             suffixes,
+        }
+    }
+}
+
+/// A RayCluster of the recorded name as the RayJob may use it.
+fn used(job: &RayJob, entry: &Entry<RayCluster>) -> (Option<Box<RayCluster>>, Option<Obstacle>) {
+    if !may_use(job, &entry.object) {
+        return (None, Some(Obstacle::Foreign));
+    }
+    match entry.object.read_short() {
+        Read::Decoded(mut cluster) => {
+            // The RayJob's status has a copy.
+            let conditions = cluster.status.as_mut().and_then(|status| status.conditions.as_mut());
+            conditions.map(keep_admitted);
+            (Some(cluster), None)
+        }
+        unread => {
+            let why = match unread {
+                Read::Undecodable(why) => why,
+                // Of the spec only what is read is kept, and of a status its texts are cut.
+                _ => format!("spec or status is larger than {LARGEST} bytes"),
+            };
+            let cluster = RayCluster {
+                metadata: entry.object.meta().clone(),
+                ..RayCluster::default()
+            };
+            (Some(Box::new(cluster)), Some(Obstacle::Unreadable(why)))
         }
     }
 }
@@ -128,8 +150,8 @@ impl WatchedRayJob {
     /// Keeps `object`.
     #[must_use]
     pub fn new(object: Kept<RayJob>) -> Self {
+        let name = object.status().and_then(|status| status.ray_cluster_name);
         let entry = Entry::new(object);
-        let name = entry.object.status().and_then(|status| status.ray_cluster_name);
         let cluster = name.map(|name| ObjectKey::new(entry.key().namespace.clone(), name));
         Self { entry, cluster }
     }
@@ -150,10 +172,10 @@ impl Cached for WatchedRayJob {
     }
 }
 
-/// A RayCluster for its cache, found by the RayJob that it was made for.
+/// A RayCluster for its cache, found by the RayJob that it was made for; of its spec only what is read.
 #[must_use]
 pub fn watched_cluster(object: Kept<RayCluster>) -> Entry<RayCluster> {
-    Entry::owned(object, "RayJob")
+    Entry::owned(object.with_spec(cluster_spec::reduced), "RayJob")
 }
 
 /// A head Service for its cache, found by its RayJob.
@@ -161,6 +183,33 @@ pub fn watched_cluster(object: Kept<RayCluster>) -> Entry<RayCluster> {
 pub fn watched_service(service: SlimService) -> WatchedService {
     let owner = controller_of(&service, "RayJob");
     WatchedService::new(service, owner)
+}
+
+/// Why the Service of a target does not lead to the head of its RayCluster, if it does not.
+///
+/// A user may edit it at any time, or have made it: it must be the RayCluster's own, select its head, and be no name of
+/// something outside. One that has lost its labels is not seen here, which comes to the same.
+#[must_use]
+pub fn strays(services: &Cache<WatchedService>, target: &Target) -> Option<String> {
+    let (key, cluster_uid) = &target.service;
+    let why = match services.get(key) {
+        None => format!(
+            "does not exist, or has no label {}={}",
+            labels::NODE_TYPE,
+            labels::NODE_TYPE_HEAD
+        ),
+        Some(service) if service.controller_uid.as_ref() != Some(cluster_uid) => {
+            "does not belong to the RayCluster".to_owned()
+        }
+        Some(service) if service.external => "has the type ExternalName".to_owned(),
+        Some(service) if !service.selects_head || service.selected_cluster.as_ref() != Some(&target.cluster) => {
+            "does not select the head of the RayCluster".to_owned()
+        }
+        Some(_) => return None,
+    };
+    Some(format!(
+        "Ray is not asked: Service {key}, which should lead to its head, {why}"
+    ))
 }
 
 /// The keys of the RayJobs that a RayCluster concerns.
@@ -174,12 +223,4 @@ pub fn concerned(jobs: &Cache<WatchedRayJob>, cluster: &Entry<RayCluster>) -> Ve
     keys.sort();
     keys.dedup();
     keys
-}
-
-/// Whether `object` is controlled by the RayJob.
-#[must_use]
-pub fn controls(job: &RayJob, object: &impl Resource) -> bool {
-    let uid = job.metadata.uid.as_deref();
-    let mut owners = object.meta().owner_references.iter().flatten();
-    owners.any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
 }

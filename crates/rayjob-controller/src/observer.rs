@@ -7,6 +7,8 @@
 //! An answer counts for the [`Target`] that it was asked of: a new attempt, a new head pod or another address drops it.
 //! A hung head costs its own jobs only: see [`ray_dashboard::bounded`] for the bounds on calls.
 //!
+//! Before each question the Service that leads to the head is looked at: its user may have pointed it elsewhere.
+//!
 //! Nothing is kept that a restart of the process would miss, but the fact that a stop was asked for: it is then asked
 //! for again.
 
@@ -15,13 +17,15 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use ray_dashboard::{Dashboard, Head, Token};
 use ray_runtime::clock::Clock;
+use ray_runtime::lease::Leadership;
+use ray_runtime::lease::gate::NotHeld;
 use ray_runtime::object_key::ObjectKey;
+use ray_runtime::tasks::{Part, Tasks};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -32,14 +36,14 @@ use crate::state::Stop;
 use crate::state::poll::Target;
 use pace::Pace;
 
-/// How long a stop may take, waiting for a place included.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
-
 /// Where the tokens of clusters come from.
 pub trait Tokens: Send + Sync {
     /// The token in the Secret of that namespace and name; why it cannot be read otherwise.
     fn read<'a>(&'a self, namespace: &'a str, secret: &'a str) -> BoxFuture<'a, Result<Token, String>>;
 }
+
+/// Why the Service of a target does not lead to its head, if it does not.
+pub type Strays = dyn Fn(&Target) -> Option<String> + Send + Sync;
 
 /// What an observer is made of.
 pub struct Parts {
@@ -47,10 +51,16 @@ pub struct Parts {
     pub dashboard: Arc<dyn Dashboard>,
     /// The tokens for it.
     pub tokens: Arc<dyn Tokens>,
+    /// Looks at their Services.
+    pub strays: Box<Strays>,
     /// The times of observations.
     pub clock: Arc<dyn Clock>,
+    /// Whether a stop may be asked for.
+    pub leadership: Leadership,
     /// Has the job looked at.
     pub wake: Box<dyn Fn(&ObjectKey) + Send + Sync>,
+    /// Guards the questions. A job whose question panics is asked about again, with growing delays; a stop counts as over.
+    pub tasks: Tasks,
 }
 
 /// Asks Ray about jobs.
@@ -80,12 +90,29 @@ struct Stopping {
     _task: Task,
 }
 
+/// Why nobody was asked.
+enum Unasked {
+    /// The Service does not lead to the head.
+    Strays(String),
+    /// There is no token.
+    NoToken(String),
+}
+
 /// A task that ends with its owner.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+impl Drop for Observer {
+    /// Its tasks hold what it holds: they end with it.
+    fn drop(&mut self) {
+        let watches = std::mem::take(&mut *self.inner.watches());
+        let stops = std::mem::take(&mut *self.inner.stops());
+        drop((watches, stops));
     }
 }
 
@@ -128,7 +155,11 @@ impl Observer {
             return;
         }
         let nudge = Arc::new(Notify::new());
-        let task = Task(tokio::spawn(poll(self.inner.clone(), key.clone(), nudge.clone())));
+        let task = Task(tokio::spawn(poll_for_ever(
+            self.inner.clone(),
+            key.clone(),
+            nudge.clone(),
+        )));
         let watch = Watch {
             target: target.clone(),
             submitter_over,
@@ -193,11 +224,15 @@ impl Inner {
     }
 
     /// The head of `target`, with its token.
-    async fn head(&self, target: &Target, token: &mut Option<Token>) -> Result<Head, String> {
+    async fn head(&self, target: &Target, token: &mut Option<Token>) -> Result<Head, Unasked> {
+        if let Some(reason) = (self.parts.strays)(target) {
+            return Err(Unasked::Strays(reason));
+        }
         if let Some((namespace, secret)) = &target.secret
             && token.is_none()
         {
-            *token = Some(self.parts.tokens.read(namespace, secret).await?);
+            let read = self.parts.tokens.read(namespace, secret).await;
+            *token = Some(read.map_err(Unasked::NoToken)?);
         }
         Ok(Head {
             route: target.route.clone(),
@@ -209,7 +244,8 @@ impl Inner {
     async fn ask(&self, target: &Target, token: &mut Option<Token>) -> Answer {
         let head = match self.head(target, token).await {
             Ok(head) => head,
-            Err(reason) => return Answer::NoToken(reason),
+            Err(Unasked::Strays(reason)) => return Answer::Failed(reason),
+            Err(Unasked::NoToken(reason)) => return Answer::NoToken(reason),
         };
         match self.parts.dashboard.get_job(&head, &target.submission_id).await {
             Ok(Some(info)) => Answer::Found(info),
@@ -222,6 +258,18 @@ impl Inner {
                 Answer::Failed(error.to_string())
             }
         }
+    }
+
+    /// The stop is over, however it ended.
+    fn stopped(&self, key: &ObjectKey, target: &Target) {
+        if let Some(stopping) = self
+            .stops()
+            .get_mut(key)
+            .filter(|stopping| stopping.job_uid == target.job_uid)
+        {
+            stopping.state = Stop::Over;
+        }
+        (self.parts.wake)(key);
     }
 
     /// Keeps an answer if it is still of interest, and wakes the key if it says anything new.
@@ -246,6 +294,12 @@ impl Inner {
             (self.parts.wake)(key);
         }
     }
+}
+
+/// Polls until it is aborted, also after a panic.
+async fn poll_for_ever(inner: Arc<Inner>, key: ObjectKey, nudge: Arc<Notify>) {
+    let poll = || poll(inner.clone(), key.clone(), nudge.clone());
+    inner.parts.tasks.restart(Part::Observer, &key, poll).await;
 }
 
 /// Polls until it is aborted.
@@ -282,26 +336,25 @@ async fn poll(inner: Arc<Inner>, key: ObjectKey, nudge: Arc<Notify>) {
     }
 }
 
-/// Asks Ray to stop a job, and gives up after the deadline.
+/// Asks Ray to stop a job. The dashboard's own limits end the call, and count from its sending.
 async fn stop(inner: Arc<Inner>, key: ObjectKey, target: Target) {
     let asked = async {
-        let head = inner.head(&target, &mut None).await?;
+        let head = inner.head(&target, &mut None).await;
+        let head = head.map_err(|(Unasked::Strays(reason) | Unasked::NoToken(reason))| reason)?;
+        if !inner.parts.leadership.holds() {
+            return Err(NotHeld.to_string());
+        }
         let stopped = inner.parts.dashboard.stop_job(&head, &target.submission_id).await;
         stopped.map_err(|error| error.to_string())
     };
-    match tokio::time::timeout(STOP_DEADLINE, asked).await {
-        Ok(Ok(stopped)) => tracing::info!(%key, stopped, "asked Ray to stop the job"),
-        Ok(Err(reason)) => tracing::warn!(%key, reason, "Ray could not be asked to stop the job"),
-        Err(_) => tracing::warn!(%key, "Ray did not answer the request to stop the job"),
+    let Some(asked) = inner.parts.tasks.guard(Part::Observer, &key, asked).await else {
+        return inner.stopped(&key, &target);
+    };
+    match asked {
+        Ok(stopped) => tracing::info!(%key, stopped, "asked Ray to stop the job"),
+        Err(reason) => tracing::warn!(%key, reason, "Ray could not be asked to stop the job"),
     }
-    if let Some(stopping) = inner
-        .stops()
-        .get_mut(&key)
-        .filter(|stopping| stopping.job_uid == target.job_uid)
-    {
-        stopping.state = Stop::Over;
-    }
-    (inner.parts.wake)(&key);
+    inner.stopped(&key, &target);
 }
 
 #[cfg(test)]

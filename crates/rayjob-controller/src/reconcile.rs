@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use kube::Resource;
 use ray_api::v1::RayJob;
-use ray_api::v1::job::JobDeploymentStatus;
+use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
 use ray_runtime::controller::{Pass, Reconcile};
-use ray_runtime::kept::Read;
+use ray_runtime::large::Whole;
 use ray_runtime::object_key::ObjectKey;
 
 use crate::RayJobController;
@@ -14,9 +14,10 @@ use crate::apply::Subject;
 use crate::error::Error;
 use crate::observe::Children;
 use crate::state::poll::{self, Target};
-use crate::state::{Observed, Step, step};
+use crate::state::{Cause, Observed, Step, step};
 use crate::status;
 use crate::story::Story;
+use crate::text;
 use crate::validity::managed_elsewhere;
 
 /// A pass that did something is followed by the next one at once.
@@ -33,13 +34,21 @@ impl Reconcile for RayJobController {
             self.durations.forget(key);
             return Ok(Pass::skipped());
         };
+        let whole = self.large.read(&self.applier.client, &watched.entry).await;
         let known;
-        let job = match watched.entry.read() {
-            Read::Decoded(job) => {
-                known = *job;
+        let mut place = None;
+        let job = match whole.map_err(|source| Error::Read {
+            kind: "RayJob",
+            name: key.name.clone(),
+            source,
+        })? {
+            Whole::Decoded(job, held) => {
+                (known, place) = (*job, held);
                 &known
             }
-            Read::Undecodable(reason) => {
+            Whole::Later(delay) => return Ok(Pass::postponed(delay)),
+            Whole::Gone => return Ok(Pass::waiting(Some(SAFETY_NET))),
+            Whole::Undecodable(reason) => {
                 self.recorder
                     .unreadable(&watched.entry.object, "InvalidRayJobSpec", &reason);
                 let metadata = watched.entry.object.meta();
@@ -59,14 +68,12 @@ impl Reconcile for RayJobController {
             return Ok(Pass::skipped());
         }
         let children = self.applier.caches.of(job);
-        if job.metadata.deletion_timestamp.is_none()
-            && let Some(reason) = children.unreadable()
-        {
-            let ObjectKey { namespace, name } = key;
-            tracing::warn!(namespace, name, reason, "the RayCluster of the RayJob cannot be read");
-            return Ok(Pass::waiting(Some(SAFETY_NET)));
-        }
-        self.pass(key, job, &children).await
+        let passed = match self.pass(key, job, &children).await {
+            // Deleted meanwhile, of which its watch tells.
+            Err(error) if error.job_gone() => Ok(Pass::waiting(Some(SAFETY_NET))),
+            passed => passed,
+        };
+        passed.map(|pass| self.large.makes_way(place.is_some(), pass))
     }
 }
 
@@ -102,8 +109,7 @@ impl RayJobController {
             }
             let kept = self.applier.record(job, status).await?;
             self.durations.note(key, job, status, self.clock.now());
-            let before = job.status.clone().unwrap_or_default().phase();
-            tracing::info!(namespace, name, cause = %step.cause, from = %before, to = %status.phase(), job_status = %status.ray_status(), "recorded");
+            log_recorded(key, job, status, step.cause);
             if !kept {
                 tracing::warn!(
                     namespace,
@@ -153,10 +159,22 @@ impl RayJobController {
             return Ok(());
         }
         let mut next = stored.clone();
-        next.message = Some(status::bounded(&error.to_string()));
+        next.message = Some(text::bounded(&error.to_string()));
         if !status::differs(&stored, &next) {
             return Ok(());
         }
         self.applier.record(job, &next).await.map(|_| ())
     }
+}
+
+/// What has become of a RayJob, for whoever reads the log.
+fn log_recorded(key: &ObjectKey, job: &RayJob, status: &RayJobStatus, cause: Cause) {
+    let ObjectKey { namespace, name } = key;
+    let before = job.status.clone().unwrap_or_default();
+    let silent = |status: &RayJobStatus| status.job_status_check_failure_start_time.is_some();
+    if silent(status) && !silent(&before) {
+        let why = status.message.as_deref().unwrap_or_default();
+        tracing::warn!(namespace, name, why, "Ray is not heard of");
+    }
+    tracing::info!(namespace, name, cause = %cause, from = %before.phase(), to = %status.phase(), job_status = %status.ray_status(), "recorded");
 }

@@ -8,13 +8,13 @@
 //! |---|---|---|
 //! | any | (gone) | deletion: Ray is asked once to stop the job, within a deadline, then the finalizer goes |
 //! | not ended, not cleaning up | `ValidationFailed` | the spec breaks a rule |
-//! | `ValidationFailed` | `Initializing`, `""` | the spec is corrected; `Initializing` if a cluster is recorded: the attempt goes on |
+//! | `ValidationFailed` | the phase before | the spec is corrected; which phase it was follows from what is recorded |
 //! | `""` | `Initializing` | the finalizer is there; ids and start time are recorded |
 //! | `Initializing` | `Suspending` | `spec.suspend` |
 //! | `Initializing` | `Running` | the cluster is ready and the submitter exists |
 //! | `Initializing` | `Failed` | `activeDeadlineSeconds`, `preRunningDeadlineSeconds` |
 //! | `Running` | `Complete` | Ray says SUCCEEDED or STOPPED, and the submitter has ended or is gone |
-//! | `Running` | `Failed` | Ray says FAILED, likewise; Ray has lost the job; the submitter ended without a job; a time-out |
+//! | `Running` | `Failed` | Ray says FAILED, likewise; Ray has lost the job; the submitter ended without a job; Ray does not answer for too long; a deadline |
 //! | `Running` | `Suspending` | `spec.suspend`, unless Ray has ended the job |
 //! | `Failed`, just decided | `Retrying` | `backoffLimit` leaves another attempt, and the reason allows one |
 //! | `Suspending` | `Suspended` | the cluster with its pods, and the submitter, are gone |
@@ -27,7 +27,7 @@
 //! children (events); `Suspended` and `ValidationFailed` for a change of the spec; `Complete` and `Failed` for nothing,
 //! or the time of the clean-up.
 //!
-//! Traps. Ray's record decides; the submitter is a hint. A time-out ends a Running job only with an observation of Ray
+//! Traps. Ray's record decides; the submitter is a hint: that it ends, while Ray says that the job runs, ends nothing. A time-out ends a Running job only with an observation of Ray
 //! that this process made after it ([`Step::ask`]): the controller may have been down while the job succeeded. An end
 //! that Ray has reported is never taken back. What rests on an object's absence is confirmed by a live read before it is
 //! recorded ([`Step::guards`]): a cache may be older than the object.
@@ -41,8 +41,10 @@ mod pass;
 pub mod poll;
 mod report;
 mod running;
+mod silence;
 mod starting;
 mod step;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -54,9 +56,9 @@ use ray_api::v1::RayJob;
 use ray_api::v1::job::{JobDeploymentStatus, JobFailedReason};
 
 pub use cause::Cause;
-pub use observed::{Observed, Stop, Submitter, SubmitterEnd};
+pub use observed::{Observed, Obstacle, Stop, Submitter, SubmitterEnd};
 pub use report::Report;
-pub use step::{Effect, Guard, Step};
+pub use step::{Effect, Guard, Step, Until};
 
 use crate::validity::{self, Invalid};
 use pass::Pass;

@@ -1,7 +1,7 @@
 //! The status: which difference is worth a write, and the texts in it.
 //!
-//! Traps: a message that changes alone while Ray runs the job is not written, since Ray's messages come and go; neither is
-//! what a RayCluster's status adds for itself (times, sums of resources). The log excerpt that Ray appends to the
+//! Traps: a message that changes alone while Ray runs the job is not written, since Ray's messages come and go, unless it
+//! is our note behind it that changes; neither is what a RayCluster's status adds for itself (times, sums of resources). The log excerpt that Ray appends to the
 //! message of a failed job is left out: the status is read by more people than the log.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -10,10 +10,11 @@ use ray_api::v1::RayCluster;
 use ray_api::v1::cluster_status::RayClusterStatus;
 use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
 
+use crate::note;
+use crate::text::bounded;
+
 /// What introduces the log excerpt in Ray's messages.
 const LOG_EXCERPT: &str = ", last available logs";
-/// Longest message that is kept of what Ray says.
-const MOST_MESSAGE_CHARACTERS: usize = 4096;
 
 /// Whether `new` is worth a write over `old`.
 #[must_use]
@@ -21,7 +22,8 @@ pub fn differs(old: &RayJobStatus, new: &RayJobStatus) -> bool {
     let mut old = compared(old);
     let new = compared(new);
     let runs = |status: &RayJobStatus| status.phase() == JobDeploymentStatus::Running;
-    if runs(&old) && runs(&new) && new.ray_status() != JobStatus::New {
+    let same_note = note::of(old.message.as_deref()) == note::of(new.message.as_deref());
+    if runs(&old) && runs(&new) && new.ray_status() != JobStatus::New && same_note {
         old.message.clone_from(&new.message);
     }
     old != new
@@ -36,6 +38,7 @@ fn compared(status: &RayJobStatus) -> RayJobStatus {
         reason: status.reason.clone().filter(|reason| !reason.as_str().is_empty()),
         succeeded: Some(status.succeeded.unwrap_or_default()),
         failed: Some(status.failed.unwrap_or_default()),
+        ray_job_info: Some(status.ray_job_info.clone().unwrap_or_default()),
         ray_cluster_status: status.ray_cluster_status.as_ref().map(compared_cluster),
         ..status.clone()
     }
@@ -102,14 +105,5 @@ pub fn without_log(message: &str) -> String {
     match message.split_once(LOG_EXCERPT) {
         Some((first, _)) => bounded(&format!("{first}; see the job's log")),
         None => bounded(message),
-    }
-}
-
-/// `text`, cut to what a status may hold.
-#[must_use]
-pub fn bounded(text: &str) -> String {
-    match text.char_indices().nth(MOST_MESSAGE_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

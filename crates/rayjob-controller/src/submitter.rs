@@ -5,12 +5,12 @@
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use ray_api::labels;
+use ray_api::{labels, owners};
 use ray_runtime::entry::controller_of;
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::slim;
 use ray_runtime::store::Cached;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::state::{Submitter, SubmitterEnd};
 
@@ -39,7 +39,7 @@ impl WatchedJob {
     /// What it is to the RayJob with that UID.
     #[must_use]
     pub fn to_job(&self, uid: Option<&str>) -> Submitter {
-        if self.controller_uid.as_deref() != uid || uid.is_none() {
+        if !owners::is(self.controller_uid.as_deref(), uid.unwrap_or_default()) {
             Submitter::Foreign
         } else if self.deleting {
             Submitter::Deleting
@@ -52,14 +52,12 @@ impl WatchedJob {
 
 impl From<SlimJob> for WatchedJob {
     fn from(job: SlimJob) -> Self {
-        let owners = job.metadata.owner_references.iter().flatten();
-        let controller = owners.into_iter().find(|owner| owner.controller == Some(true));
         Self {
             key: ObjectKey::of(&job),
             uid: job.metadata.uid.clone().unwrap_or_default(),
             resource_version: job.metadata.resource_version.clone().unwrap_or_default(),
             owner: controller_of(&job, "RayJob"),
-            controller_uid: controller.map(|owner| owner.uid.clone()),
+            controller_uid: owners::controller_uid(&job.metadata).map(str::to_owned),
             deleting: job.metadata.deletion_timestamp.is_some(),
             idle: (job.status.ready == 0).then(|| job.created()),
             end: job.end(),
@@ -99,6 +97,7 @@ struct Status {
     /// Pods that run; a submitter has no probe that could make them unready.
     ready: i32,
     conditions: Vec<Condition>,
+    #[serde(deserialize_with = "time")]
     completion_time: Option<Time>,
 }
 
@@ -110,7 +109,14 @@ struct Condition {
     status: String,
     reason: String,
     message: String,
+    #[serde(deserialize_with = "time")]
     last_transition_time: Option<Time>,
+}
+
+/// A time, or none where Kubernetes' calendar goes further than ours: no Job may fail to decode, and with it its watch.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse().ok()).map(Time))
 }
 
 impl SlimJob {
@@ -181,6 +187,9 @@ mod tests {
         ended("2026-01-01T00:01:00Z", true))]
     #[case::without_a_time(json!({"conditions": [{"type": "Complete", "status": "True"}], "completionTime": "2026-01-01T00:02:00Z"}),
         ended("2026-01-01T00:02:00Z", false))]
+    #[case::after_all_time(json!({"completionTime": "9999-12-31T23:59:59Z", "conditions": [
+            {"type": "Complete", "status": "True", "lastTransitionTime": "9999-12-31T23:59:59Z"}]}),
+        ended("2026-01-01T00:00:00Z", false))]
     fn a_job_ends_with_complete_or_failed(#[case] status: Value, #[case] want: Submitter) {
         let job = job(&status, false);
         assert_eq!(job.to_job(Some("u")), want);

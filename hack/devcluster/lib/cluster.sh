@@ -13,6 +13,7 @@ CLUSTER_PROCESSES=(etcd kube-apiserver kube-controller-manager kube-scheduler no
 cluster_up() {
 	check_node up
 	install_packages "${NODE_PACKAGES[@]}"
+	need_command ctr containerd
 	tools_up
 	cluster_instance
 	mkdir -p "$RUN" "$LOGS"
@@ -87,6 +88,7 @@ node_ready() {
 # cluster_down: everything that `up` made, in whatever state it is.
 cluster_down() {
 	check_root down
+	allow_services
 	cluster_instance
 	mkdir -p "$RUN"
 	lock "$RUN/lock"

@@ -15,6 +15,8 @@ check_machine() {
 	*) fail "this needs an amd64 or arm64 machine, not $(uname -m)" ;;
 	esac
 	export ARCHITECTURE
+	# Programs of the administrator are not on every root's path.
+	PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 }
 
 # check_root COMMAND
@@ -44,60 +46,122 @@ check_node() {
 		fail "the kernel has no overlay file system"
 }
 
-# The packages of a node, each with a file that shows it is there.
+# The packages of a node, each with what shows that it is there, whoever installed it: a command, or one of several files.
 # shellcheck disable=SC2034  # read by the other files
 NODE_PACKAGES=(
-	containerd:/usr/bin/containerd
-	runc:/usr/sbin/runc
-	containernetworking-plugins:/usr/lib/cni/bridge
-	iptables:/usr/sbin/iptables
-	iproute2:/usr/sbin/ip
-	conntrack:/usr/sbin/conntrack
-	ethtool:/usr/sbin/ethtool
-	socat:/usr/bin/socat
-	mount:/usr/bin/mount
-	openssl:/usr/bin/openssl
-	curl:/usr/bin/curl
-	procps:/usr/bin/pkill
+	containerd:containerd
+	runc:runc
+	containernetworking-plugins:/usr/lib/cni/bridge:/opt/cni/bin/bridge
+	iptables:iptables
+	iproute2:ip
+	conntrack:conntrack
+	ethtool:ethtool
+	socat:socat
+	mount:mount
+	openssl:openssl
+	curl:curl
+	procps:pkill
 	ca-certificates:/etc/ssl/certs/ca-certificates.crt
 )
 # shellcheck disable=SC2034
-IMAGE_PACKAGES=(debootstrap:/usr/sbin/debootstrap)
+IMAGE_PACKAGES=(debootstrap:debootstrap)
 
-# install_packages PACKAGE:FILE...: those whose file is missing.
+# is_there COMMAND | FILE[:FILE...]
+is_there() {
+	local files file
+	if [[ $1 != /* ]]; then
+		command -v "$1" >/dev/null
+		return
+	fi
+	IFS=: read -ra files <<<"$1"
+	for file in "${files[@]}"; do
+		[[ ! -e $file ]] || return 0
+	done
+	return 1
+}
+
+# install_packages PACKAGE:WHAT-SHOWS-IT...: those that are missing. Never removes or replaces another package.
 install_packages() {
 	local entry missing=()
+	allow_services
 	for entry in "$@"; do
-		[[ -e ${entry#*:} ]] || missing+=("${entry%%:*}")
+		is_there "${entry#*:}" || missing+=("${entry%%:*}")
 	done
 	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null || fail "missing: ${missing[*]}" \
-		"there is no apt-get here; install them, each with these files:" "$*"
+		"there is no apt-get here; install them, each with what follows its name:" "$*"
+	lock "$CACHE/packages.lock"
+	would_install "${missing[@]}" >/dev/null ||
+		long_step "$CACHE/log/packages.log" "reading the lists of Debian packages" apt-get update
+	refuse_removals "${missing[@]}"
 	long_step "$CACHE/log/packages.log" "installing ${missing[*]}" install_quietly "${missing[@]}"
+	unlock
+}
+
+# would_install PACKAGE...: what apt would do.
+would_install() {
+	LC_ALL=C apt-get --simulate install --no-install-recommends "$@" 2>&1
+}
+
+# refuse_removals PACKAGE...: Debian's runc would take the place of Docker's, and Docker would go with it.
+refuse_removals() {
+	local plan removed
+	plan=$(would_install "$@") || fail "apt cannot install $*" "$(grep '^E: ' <<<"$plan")" "nothing was changed"
+	removed=$(sed -n 's/^Remv \([^ ]*\).*/\1/p' <<<"$plan" | tr '\n' ' ')
+	[[ -z $removed ]] || fail "to install $* apt would remove ${removed% }" \
+		"nothing was changed; install what is missing in a way that keeps them, or use another machine"
 }
 
 # install_quietly PACKAGE...: no questions, and no service of the packages is
 # started or enabled: the node runs its own containerd.
 install_quietly() {
-	local deny=/usr/sbin/policy-rc.d kept=''
-	if [[ -e $deny ]]; then
-		kept=$(mktemp "$deny.XXXXXX")
-		mv "$deny" "$kept"
-	fi
-	printf '#!/bin/sh\nexit 101\n' >"$deny"
-	chmod 755 "$deny"
-	local status=0
-	apt_install "$@" || { apt-get update && apt_install "$@"; } || status=$?
-	rm -f "$deny"
-	[[ -z $kept ]] || mv "$kept" "$deny"
-	if [[ " $* " == *" containerd "* ]] && command -v systemctl >/dev/null; then
+	INSTALLING=" $* "
+	trap 'allow_services; keep_disabled' EXIT
+	trap 'exit 143' TERM INT HUP
+	deny_services
+	apt_install "$@" || { apt-get update && apt_install "$@"; }
+}
+
+# keep_disabled: the services of what was just installed.
+keep_disabled() {
+	if [[ $INSTALLING == *" containerd "* ]] && command -v systemctl >/dev/null; then
 		systemctl disable containerd.service || true
 	fi
-	return "$status"
 }
 
 apt_install() {
-	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+	# needrestart would restart services of the machine.
+	DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+		apt-get -o DPkg::Lock::Timeout=300 install --no-remove -y --no-install-recommends "$@"
+}
+
+# Where packages ask whether they may start services, and where one that was there waits meanwhile.
+POLICY=${DEVCLUSTER_POLICY:-/usr/sbin/policy-rc.d}
+POLICY_KEPT=$POLICY.devcluster-kept
+
+# deny_services: until allow_services; also no longer than this process lives, if that was killed.
+deny_services() {
+	allow_services
+	[[ ! -e $POLICY ]] || mv "$POLICY" "$POLICY_KEPT"
+	cat >"$POLICY.part" <<-SH
+		#!/bin/sh
+		# Made by devcluster for the time of an installation.
+		[ ! -d /proc/$BASHPID ] || exit 101
+		[ ! -x $POLICY_KEPT ] || exec $POLICY_KEPT "\$@"
+	SH
+	chmod 755 "$POLICY.part"
+	mv "$POLICY.part" "$POLICY"
+}
+
+# allow_services: as before deny_services, of this process or of one that was killed.
+allow_services() {
+	local pid
+	if grep -qs '^# Made by devcluster' "$POLICY"; then
+		pid=$(sed -n 's|.* -d /proc/\([0-9]*\) .*|\1|p' "$POLICY")
+		[[ $pid == "$BASHPID" || ! -d /proc/$pid ]] || return 0
+		rm -f "$POLICY"
+	fi
+	[[ -e $POLICY || ! -e $POLICY_KEPT ]] || mv "$POLICY_KEPT" "$POLICY"
 }
 
 # lock FILE: one devcluster at a time; the lock ends with this process.

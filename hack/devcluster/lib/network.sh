@@ -10,8 +10,20 @@ check_network() {
 		[[ -z $route || $route == *"dev $BRIDGE"* ]] || fail "the addresses $prefix.0.0/16 are in use here: $route" \
 			"set DEVCLUSTER_POD_PREFIX or DEVCLUSTER_SERVICE_PREFIX to two other numbers"
 	done
-	[[ -e $STATE/kube-proxy.yaml ]] || ! kube_chains iptables nat | grep KUBE-SERVICES >/dev/null ||
+	[[ ! -e $STATE/kube-proxy.yaml ]] || return 0
+	! kube_chains iptables nat | grep '^KUBE-SERVICES$' >/dev/null ||
 		fail "another kube-proxy owns the packet filter of this machine" "stop that Kubernetes node first"
+	remember_chains
+}
+
+# remember_chains: those that are not ours, before our kube-proxy makes its own.
+remember_chains() {
+	local command table
+	for command in iptables ip6tables; do
+		for table in "${TABLES[@]}"; do
+			kube_chains "$command" "$table" | sed "s/^/$command $table /"
+		done
+	done >"$STATE/chains-of-others"
 }
 
 network_up() {
@@ -73,11 +85,15 @@ write_cni_config() {
 network_down() {
 	local command table rule value file
 	if [[ -e $STATE/kube-proxy.yaml ]]; then
-		for command in iptables ip6tables; do
-			for table in raw mangle nat filter; do
-				remove_kube_chains "$command" "$table"
+		if another_kube_proxy; then
+			say "another Kubernetes node runs here: the chains KUBE-* of the packet filter are left to it"
+		else
+			for command in iptables ip6tables; do
+				for table in "${TABLES[@]}"; do
+					remove_kube_chains "$command" "$table"
+				done
 			done
-		done
+		fi
 	fi
 	our_rules | while read -r table rule; do
 		# shellcheck disable=SC2086
@@ -90,23 +106,55 @@ network_down() {
 	done < <(cat "$STATE/sysctl" 2>/dev/null)
 }
 
-# kube_chains COMMAND TABLE: the chains of kube-proxy and the kubelet.
+TABLES=(raw mangle nat filter)
+
+# another_kube_proxy: or a program that has one inside, in this network namespace. Ours has ended already.
+another_kube_proxy() {
+	local pid here
+	here=$(readlink /proc/self/ns/net)
+	for pid in $(pgrep -x 'kube-proxy|kubelite|k3s|k3s-server|k3s-agent' 2>/dev/null || true); do
+		[[ $(readlink "/proc/$pid/ns/net" 2>/dev/null) != "$here" ]] || return 0
+	done
+	return 1
+}
+
+# kube_chains COMMAND TABLE: every chain KUBE-*, whoever made it.
 kube_chains() {
 	{ "$1-save" -t "$2" 2>/dev/null || true; } | sed -n 's/^:\(KUBE-[^ ]*\).*/\1/p'
 }
 
-# remove_kube_chains COMMAND TABLE: in one transaction. `up` made sure that no
-# such chain was there before.
+# our_chains COMMAND TABLE: those that a kube-proxy makes and that were not there before ours. The kubelet makes none here.
+our_chains() {
+	local chain
+	kube_chains "$1" "$2" | while read -r chain; do
+		case $chain in
+		KUBE-SERVICES | KUBE-EXTERNAL-SERVICES | KUBE-NODEPORTS | KUBE-POSTROUTING | KUBE-MARK-MASQ | KUBE-FORWARD) ;;
+		KUBE-PROXY-* | KUBE-FIREWALL | KUBE-SVC-* | KUBE-SVL-* | KUBE-SEP-* | KUBE-EXT-* | KUBE-FW-*) ;;
+		*) continue ;;
+		esac
+		grep -qxs "$1 $2 $chain" "$STATE/chains-of-others" || echo "$chain"
+	done
+}
+
+# remove_kube_chains COMMAND TABLE: ours, in one transaction.
 remove_kube_chains() {
 	local chains
-	chains=$(kube_chains "$1" "$2")
+	chains=$(our_chains "$1" "$2")
 	[[ -n $chains ]] || return 0
 	# shellcheck disable=SC2086
 	{
 		echo "*$2"
-		# Naming a chain empties it; then nothing but the built-in chains refers to it.
+		# Naming a chain empties it; then only rules of other chains refer to it.
 		printf ':%s - [0:0]\n' $chains
-		"$1-save" -t "$2" | sed -n '/^-A KUBE-/d; /-j KUBE-/s/^-A/-D/p'
+		"$1-save" -t "$2" | awk -v chains="$chains" '
+			BEGIN { split(chains, list, "\n"); for (i in list) ours[list[i]] = 1 }
+			$1 == "-A" && !($2 in ours) {
+				for (i = 3; i < NF; i++) if (($i == "-j" || $i == "-g") && ($(i + 1) in ours)) {
+					sub(/^-A/, "-D")
+					print
+					break
+				}
+			}'
 		printf -- '-X %s\n' $chains
 		echo COMMIT
 	} | "$1-restore" -w --noflush

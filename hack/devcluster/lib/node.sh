@@ -103,12 +103,17 @@ start_containerd() {
 		  restrict_oom_score_adj = true
 		  netns_mounts_under_state_dir = true
 		[plugins."io.containerd.grpc.v1.cri".cni]
-		  bin_dir = "/usr/lib/cni"
+		  bin_dir = "$(cni_directory)"
 		  conf_dir = "$STATE/cni"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
 		  runtime_type = "io.containerd.runc.v2"
 	TOML
 	start_in_node containerd containerd --config "$STATE/containerd.toml"
+}
+
+# cni_directory: Debian's, or that of Kubernetes' own packages.
+cni_directory() {
+	[[ -e /usr/lib/cni/bridge ]] && echo /usr/lib/cni || echo /opt/cni/bin
 }
 
 # container_tool ARGUMENT...: containerd's own client, in Kubernetes' namespace.

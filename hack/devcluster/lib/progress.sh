@@ -55,7 +55,7 @@ long_step() {
 	set +m
 	local pid=$! began=$SECONDS every=30 told=$SECONDS
 	[[ -t 2 ]] && every=5
-	on_exit kill -TERM -- "-$pid"
+	on_exit end_step "$pid"
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if ((SECONDS - told >= every)); then
@@ -71,6 +71,12 @@ long_step() {
 		tail -n 25 "$log" >&2
 		fail "failed: $title" "the whole output is in $log"
 	fi
+}
+
+# end_step PID: and waits for what it cleans up.
+end_step() {
+	kill -TERM -- "-$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
 }
 
 still_running() {

@@ -11,6 +11,8 @@
 //! KUBECONFIG=/tmp/api/kubeconfig hack/test/apiserver [ARGUMENT OF cargo test]...
 //! ```
 
+#![allow(clippy::disallowed_methods, reason = "a test names what it made itself")]
+
 #[cfg(test)]
 mod harness;
 #[cfg(test)]

@@ -2,4 +2,5 @@
 
 mod election;
 mod memory;
+mod not_run;
 mod rights;

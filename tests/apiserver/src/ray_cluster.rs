@@ -1,11 +1,13 @@
 //! RayClusters.
 
+mod added;
 mod calls;
 mod crash;
 mod deletion;
 mod exposure;
 mod failure;
 mod life;
+mod ownership;
 mod quota;
 mod random_specs;
 mod rules;

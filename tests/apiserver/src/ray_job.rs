@@ -1,5 +1,6 @@
 //! RayJobs.
 
+mod addresses;
 mod attempts;
 mod calls;
 mod crash;

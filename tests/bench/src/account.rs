@@ -1,23 +1,26 @@
 //! Accounts: who asks, for the audit log to tell.
 //!
-//! Service accounts with all rights, as operators have in real clusters but for the rights: the API server queues what they
-//! ask fairly, which it does not for members of `system:masters`.
+//! Service accounts, as operators have in real clusters, with all rights or with those of a chart: the API server queues
+//! what they ask fairly, which it does not for members of `system:masters`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedContext};
-use kube::{Client, Config};
+use kube::core::GroupVersionKind;
+use kube::{Client, Config, ResourceExt};
 use serde_json::json;
 
+use crate::installation::Installation;
 use crate::server::{NAMESPACE, Server};
 
-/// How long a token lasts, in seconds.
-const TOKEN: i64 = 7200;
+/// How long a token lasts, in seconds; longer than anything that is run.
+const TOKEN: i64 = 4 * 3600;
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -43,6 +46,27 @@ impl Account {
             "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": NAMESPACE }],
         }))?;
         bindings.create(&new, &binding).await?;
+        Self::of(server, name, directory).await
+    }
+
+    /// The account of a chart, with its rights and no others. Its kubeconfig goes into `directory`.
+    pub async fn installed(server: &Server, installation: &Installation, directory: &Path) -> Result<Self> {
+        for object in &installation.rights {
+            let types = object.types.as_ref().context("an object without a kind")?;
+            let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types)?);
+            let api: Api<DynamicObject> = match object.namespace() {
+                Some(namespace) => Api::namespaced_with(server.client.clone(), &namespace, &resource),
+                None => Api::all_with(server.client.clone(), &resource),
+            };
+            let parameters = PatchParams::apply(NAMESPACE).force();
+            api.patch(&object.name_any(), &parameters, &Patch::Apply(object))
+                .await?;
+        }
+        Self::of(server, &installation.account, directory).await
+    }
+
+    async fn of(server: &Server, name: &str, directory: &Path) -> Result<Self> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(server.client.clone(), NAMESPACE);
         let request = TokenRequest {
             spec: Some(TokenRequestSpec {
                 expiration_seconds: Some(TOKEN),
@@ -50,7 +74,9 @@ impl Account {
             }),
             ..TokenRequest::default()
         };
-        let answer = accounts.create_token_request(name, &new, &request).await?;
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await?;
         let token = answer
             .status
             .and_then(|status| status.token)
@@ -69,12 +95,23 @@ impl Account {
     pub async fn client(&self) -> Result<Client> {
         client(&self.kubeconfig).await
     }
+
+    /// A client that asks once and waits for an answer no longer than that.
+    pub async fn client_that_waits(&self, at_most: Duration) -> Result<Client> {
+        let mut config = config(&self.kubeconfig).await?;
+        config.default_retry = false;
+        config.read_timeout = Some(at_most);
+        Ok(Client::try_from(config)?)
+    }
 }
 
 /// A client of that kubeconfig.
 pub async fn client(kubeconfig: &Kubeconfig) -> Result<Client> {
-    let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await?;
-    Ok(Client::try_from(config)?)
+    Ok(Client::try_from(config(kubeconfig).await?)?)
+}
+
+async fn config(kubeconfig: &Kubeconfig) -> Result<Config> {
+    Ok(Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await?)
 }
 
 fn kubeconfig(of: &Kubeconfig, name: &str, token: String) -> Result<Kubeconfig> {

@@ -41,7 +41,7 @@ pub fn job(name: &str) -> Value {
         "kind": "RayJob",
         "metadata": { "name": name },
         "spec": {
-            "entrypoint": "python -c 'print(1)'",
+            "entrypoint": "python main.py",
             "submitterPodTemplate": submitter,
             "rayClusterSpec": cluster_spec(1),
         },

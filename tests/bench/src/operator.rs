@@ -1,6 +1,5 @@
 //! What is measured: our controllers as one operator, or a peer. Each of its processes has an account of its own.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -135,10 +134,7 @@ impl Running {
     pub fn spawn(&mut self) -> Result<()> {
         self.starts += 1;
         for (program, account) in &self.programs {
-            let ports = Ports {
-                metrics: free_port()?,
-                health: free_port()?,
-            };
+            let ports = Ports::free()?;
             let log = self.directory.join(format!("{}-{}.log", program.name, self.starts));
             self.processes
                 .push(Process::start(command(program, account, ports), &log, ports)?);
@@ -193,10 +189,6 @@ fn command(program: &Program, account: &Account, ports: Ports) -> Command {
         command.env_remove(variable).env_remove(variable.to_lowercase());
     }
     command
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 #[cfg(test)]

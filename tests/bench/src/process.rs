@@ -1,9 +1,10 @@
 //! A process that is measured: how it is started, what the kernel says of it, and its metrics page.
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::ops::{Add, Sub};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,8 @@ use crate::wait::until;
 
 /// How long a process may take to end.
 const END: Duration = Duration::from_secs(30);
+/// How long a page may take to come.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Linux counts processor time in hundredths of a second towards programs, whatever the kernel's own unit is.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -31,6 +34,20 @@ pub struct Ports {
     pub metrics: u16,
     /// `/healthz` and `/readyz`.
     pub health: u16,
+}
+
+impl Ports {
+    /// Two that nobody listens on.
+    pub fn free() -> Result<Self> {
+        Ok(Self {
+            metrics: free_port()?,
+            health: free_port()?,
+        })
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// What a process has used.
@@ -76,6 +93,34 @@ impl Process {
             .spawn()
             .with_context(|| command.get_program().display().to_string())?;
         Ok(Self { child, ports })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// The values of the series of its metrics page that begin with `name`; none while it does not answer.
+    pub async fn series(&self, name: &str) -> Option<Vec<f64>> {
+        let page = get(self.ports.metrics, "/metrics").await.ok()?;
+        let series = page.lines().filter(|line| line.starts_with(name));
+        Some(
+            series
+                .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+                .collect(),
+        )
+    }
+
+    /// Whether it says that it lives.
+    pub async fn healthy(&self) -> bool {
+        let answer = get(self.ports.health, "/healthz").await;
+        answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     /// What it has used.
@@ -155,7 +200,12 @@ fn sum(page: &str, name: &str, label: &str) -> f64 {
         .sum()
 }
 
+/// A page; an error when it does not come in time, as of a process that is stuck.
 async fn get(port: u16, path: &str) -> Result<String> {
+    tokio::time::timeout(ANSWER, ask(port, path)).await?
+}
+
+async fn ask(port: u16, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;

@@ -101,6 +101,12 @@ impl Server {
         self.own.is_some()
     }
 
+    /// Where its files are, of a fresh one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.own.as_ref().map(|own| own.directory.as_path())
+    }
+
     /// The process id of the API server itself, of a fresh one.
     #[must_use]
     pub fn process(&self) -> Option<u32> {

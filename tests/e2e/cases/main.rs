@@ -1,10 +1,13 @@
 //! The cases with real Ray.
 
+#![allow(clippy::disallowed_methods, reason = "a test names what it made itself")]
+
 mod autoscaler;
 mod cluster_suspension;
 mod crash;
 mod deletion;
 mod ending;
+mod entrypoint;
 mod fault_tolerance;
 mod loss;
 mod multi_host;
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         case!(ending::program_fails, Long, clusters: 1),
         case!(ending::program_fails_twice, Short, clusters: 1),
         case!(ending::entrypoint_missing, Long, clusters: 1),
+        case!(entrypoint::entrypoint_as_written, Short, clusters: 1),
+        case!(entrypoint::entrypoint_as_written_newer_ray, Long, clusters: 1),
         case!(loss::head_lost, Short, clusters: 1),
         case!(loss::worker_lost, Short, clusters: 1),
         case!(suspension::suspended_and_resumed, Short, clusters: 1),

@@ -59,8 +59,7 @@ pub async fn submitter_finds_no_room(world: &World) -> anyhow::Result<()> {
         .eventually("told of the submitter", seconds(45), async || {
             let job = world.job("unsubmitted").await?;
             ensure!(
-                job.message()
-                    .contains("kubectl describe pods -l batch.kubernetes.io/job-name=unsubmitted"),
+                job.message().contains("-l batch.kubernetes.io/job-name=unsubmitted"),
                 "{}",
                 job.summary()
             );

@@ -27,7 +27,7 @@ pub const RAY_CLUSTER: &str = "raycluster-controller";
 pub const RAY_JOB: &str = "rayjob-controller";
 
 /// Warnings that the cases provoke. Any other one is a failure.
-const ALLOWED_WARNINGS: [(&str, &str); 3] = [
+const ALLOWED_WARNINGS: [(&str, &str); 4] = [
     (
         "Ray could not be asked to stop the job",
         "a RayJob is deleted after its head",
@@ -36,6 +36,7 @@ const ALLOWED_WARNINGS: [(&str, &str); 3] = [
         "Ray did not answer the request to stop the job",
         "a RayJob is deleted after its head",
     ),
+    ("Ray is not heard of", "a head is lost while its job runs"),
     (
         "watch failed, trying again",
         "the API server ends watches, also those of new processes",

@@ -52,6 +52,12 @@ impl SimClock {
         self.began.elapsed()
     }
 
+    /// From the run's beginning to that moment.
+    #[must_use]
+    pub fn until(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.began)
+    }
+
     fn ahead(&self) -> SignedDuration {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@
 
 pub mod bug;
 pub mod incident;
+pub mod lease;
 pub mod life;
 pub mod line;
 pub mod plan;

@@ -72,6 +72,12 @@ struct Many {
     /// A bug that the controllers have: it is to be found.
     #[arg(long, value_name = "BUG")]
     plant: Option<Bug>,
+    /// Most runs, the calm ones aside; where that is less than there are, a share of the single faults is tried.
+    #[arg(long)]
+    most: Option<usize>,
+    /// Which share.
+    #[arg(long, default_value_t = SEED)]
+    share_seed: u64,
 }
 
 #[derive(Args)]
@@ -120,17 +126,13 @@ fn named(name: &str) -> anyhow::Result<Scenario> {
 
 fn run(definitions: &Arc<Definitions>, one: One) -> anyhow::Result<ExitCode> {
     let scenario = named(&one.scenario)?;
-    let calm = Conditions {
-        seed: SEED,
-        faults: Plan::calm(),
-    };
-    let calm = scenario.run(definitions, calm, oracle::witnesses(&Plan::calm()))?;
     let conditions = Conditions {
         seed: one.seed,
         faults: Plan {
             faults: one.faults.into_iter().chain(one.plant.map(Fault::Bug)).collect(),
         },
     };
+    let calm = sweep::calm(&scenario, definitions, &conditions.faults.circumstances())?;
     let witnesses = oracle::witnesses(&conditions.faults);
     let run = scenario.run(definitions, conditions, witnesses)?;
     print!(
@@ -164,6 +166,8 @@ fn sweep_all(definitions: &Arc<Definitions>, many: &Many) -> anyhow::Result<Exit
         seeds: many.first_seed..many.first_seed + many.seeds,
         threads: threads(),
         bug: many.plant,
+        most: many.most,
+        share_seed: many.share_seed,
     };
     let began = Instant::now();
     let told = AtomicU64::new(0);

@@ -16,6 +16,7 @@ use anyhow::Context;
 use futures::future::BoxFuture;
 
 use crate::api::Definitions;
+use crate::oracle::aftermath;
 use crate::world::World;
 use crate::world::run::{self, Run};
 use crate::world::settings::Settings;
@@ -57,6 +58,7 @@ impl Scenario {
     ) -> anyhow::Result<Run> {
         let mut settings = Settings::default();
         (self.settings)(&mut settings);
+        settings.broken_log_exit = conditions.faults.log_exit().unwrap_or(settings.broken_log_exit);
         settings.faults = conditions.faults;
         let definitions = definitions.clone();
         let run = run::alone(async move {
@@ -65,7 +67,12 @@ impl Scenario {
                 world.watched_by(witness);
             }
             world.controllers().start_all()?;
-            let told = self.tell(Scene::simulated(world.clone())).await;
+            let scene = Scene::simulated(world.clone());
+            let told = self.tell(scene.clone()).await;
+            if world.settings().faults.deceives() {
+                let wrong = aftermath::of(&world, &scene).await;
+                world.found(wrong);
+            }
             anyhow::Ok(world.finish(told.map_err(|failure| failure.to_string())))
         });
         run?.with_context(|| format!("scenario {}", self.name))

@@ -27,12 +27,13 @@ use crate::api::garbage::Collector;
 use crate::api::{Definitions, Key, Server};
 use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
+use crate::panics;
 use crate::ray::session::Ray;
 use controllers::Controllers;
 use end_state::EndState;
 use run::{AtRest, Run};
 use settings::Settings;
-use witness::{Witness, Witnesses};
+use witness::{Violation, Witness, Witnesses};
 
 /// Kinds of which a change is no news: they are about others.
 const HEARSAY: [&str; 2] = ["Event", "Lease"];
@@ -64,6 +65,7 @@ impl World {
     /// A world without controllers, in which what the settings plan goes wrong.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>, settings: Settings, seed: u64) -> Self {
+        panics::begin();
         let seeds = Random::seeded(seed);
         let clock = Arc::new(SimClock::new());
         let settings = Arc::new(settings);
@@ -133,6 +135,11 @@ impl World {
     /// Has every change looked at, from the first on.
     pub fn watched_by(&self, witness: Box<dyn Witness>) {
         self.witnesses.add(witness);
+    }
+
+    /// Something is wrong that no witness has seen.
+    pub fn found(&self, wrong: Vec<String>) {
+        self.witnesses.found(self.clock().elapsed(), wrong);
     }
 
     /// Goes on until `condition` holds; it gives its reason while it does not.
@@ -219,7 +226,18 @@ impl World {
             end: EndState::of(self.server()),
             requests: self.controllers.requests(),
             at_rest: self.at_rest.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            violations: self.witnesses.verdict(self.server(), self.ray()),
+            violations: self.violations(),
         }
+    }
+
+    /// What the witnesses have found, what was seen of leases, and what has panicked, whoever caught it.
+    fn violations(&self) -> Vec<Violation> {
+        let found = self.witnesses.verdict(self.server(), self.ray());
+        let panicked = panics::noted().into_iter().map(|noted| Violation {
+            elapsed: self.clock().until(noted.at),
+            what: noted.what,
+        });
+        let seen = self.incidents.violations();
+        found.into_iter().chain(panicked).chain(seen).collect()
     }
 }

@@ -189,3 +189,18 @@ fn jobs_and_services_have_their_own_in_front_of_the_cluster() {
     assert_eq!(selector["ray.io/cluster"], "raycluster-sample");
     assert_eq!(selector["ray.io/identifier"], "raycluster-sample-head");
 }
+
+#[test]
+fn finalizers_of_a_users_service_are_left_out() {
+    let mut spec = spec(&[]);
+    let mut own = crate::v1::ServiceTemplate::default();
+    own.metadata.finalizers = Some(vec!["example.com/stays".to_owned()]);
+    own.metadata.annotations = Some(map(&[("kept", "yes")]));
+    spec.head_group_spec.head_service = Some(own);
+    let switches = Switches::default();
+    let head = head(&spec, &switches);
+    for service in [head.for_cluster(), head.for_originator("RayJob", "job")] {
+        assert_eq!(service.metadata.finalizers, None);
+        assert_eq!(service.metadata.annotations, Some(map(&[("kept", "yes")])));
+    }
+}

@@ -528,10 +528,10 @@ impl WorkerGroupSpec {
         self.suspend == Some(true)
     }
 
-    /// Pods of one replica. An explicit 0 stays 0, absence means 1 (the schema's default).
+    /// Pods of one replica, one at least: old clients write 0 for a value that nobody has set.
     #[must_use]
     pub fn hosts(&self) -> i32 {
-        self.num_of_hosts.unwrap_or(1)
+        self.num_of_hosts.unwrap_or(1).max(1)
     }
 
     /// Names of pods that the autoscaler wants deleted.

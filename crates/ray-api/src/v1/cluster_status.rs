@@ -6,6 +6,22 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Takes from a status what does not decode and can be done without: single conditions and times. The schema admits times
+/// that are none here, such as those of the year 9999 in a zone of the west, and through v1alpha1 conditions are not checked.
+pub fn keep_readable(status: &mut Value) {
+    if let Some(Value::Array(conditions)) = status.get_mut("conditions") {
+        conditions.retain(|condition| Condition::deserialize(condition).is_ok());
+    }
+    let readable = |time: &Value| Time::deserialize(time).is_ok();
+    if let Some(Value::Object(times)) = status.get_mut("stateTransitionTimes") {
+        times.retain(|_, time| readable(time));
+    }
+    if let Some(time) = status.get_mut("lastUpdateTime").filter(|time| !readable(time)) {
+        *time = Value::Null;
+    }
+}
 
 /// What is known of a RayCluster.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

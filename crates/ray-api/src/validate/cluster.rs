@@ -1,14 +1,16 @@
 //! A RayCluster, and a cluster's spec inside another kind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::report::Report;
-use super::subject::{Subject, worker_group_path};
-use super::{Group, Violation, Violations, authentication, autoscaler, gcs, groups, history_server, metadata};
-use super::{network_policy, tls};
+use super::subject::Subject;
+use super::{
+    Group, Violation, Violations, addresses, authentication, autoscaler, gcs, groups, history_server, metadata,
+};
+use super::{network_policy, pod_names, tls};
 use crate::conditions::{SUSPENDED, SUSPENDING};
 use crate::gates::FeatureGates;
 use crate::labels::ORIGINATED_FROM_CRD;
@@ -59,7 +61,11 @@ pub fn cluster<'a>(cluster: &'a RayCluster, gates: &FeatureGates) -> Result<Vali
     let metadata = &cluster.metadata;
     let mut violations = metadata::cluster(metadata);
     let mut report = Report::new(Group::Spec, "spec");
-    let valid = spec(&cluster.spec, metadata.annotations.as_ref(), gates, &mut report);
+    let carrier = Carrier {
+        cluster_name: metadata.name.as_deref().unwrap_or_default(),
+        annotations: metadata.annotations.as_ref(),
+    };
+    let valid = spec(&cluster.spec, &carrier, gates, &mut report);
     upgrade_strategy(cluster, &mut report);
     violations.extend(report.into_violations());
     violations.extend(status(cluster));
@@ -84,41 +90,36 @@ pub fn cluster_warnings(cluster: &RayCluster) -> Vec<Violation> {
     let gates = FeatureGates::default();
     let subject = Subject {
         spec: &cluster.spec,
-        annotations: None,
+        carrier: &Carrier::default(),
         gates: &gates,
     };
     autoscaler::warn_of_restarts(&subject, &mut report);
     report.into_violations()
 }
 
-/// Worker groups that bear the name of another. Only the webhook refuses them: an object that exists already must go on
-/// as far as it can.
-#[must_use]
-pub fn duplicate_worker_groups(spec: &RayClusterSpec, field: &str) -> Vec<Violation> {
-    let mut report = Report::new(Group::Spec, field);
-    let mut seen = BTreeSet::new();
-    for (index, group) in spec.worker_groups().iter().enumerate() {
-        if !seen.insert(&group.group_name) {
-            report.add(worker_group_path(index), "worker group names must be unique");
-        }
-    }
-    report.into_violations()
+/// What the rules of a cluster's spec look at of the object that carries it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Carrier<'a> {
+    /// Name of the RayCluster; of one that is still to be made, a name of the same form.
+    pub(super) cluster_name: &'a str,
+    pub(super) annotations: Option<&'a BTreeMap<String, String>>,
 }
 
-/// All rules of a cluster's spec. `annotations` are those of the object that carries it.
+/// A name of the form that the RayClusters of a RayJob or RayService have.
+pub(super) fn cluster_to_be(owner: &str) -> String {
+    format!("{owner}-{}", pod_names::suffix())
+}
+
+/// All rules of a cluster's spec.
 ///
 /// `Some` unless a group has no container; whether the rules hold is what `report` says.
 pub(super) fn spec<'a>(
     spec: &'a RayClusterSpec,
-    annotations: Option<&BTreeMap<String, String>>,
+    carrier: &Carrier<'_>,
     gates: &FeatureGates,
     report: &mut Report,
 ) -> Option<ValidClusterSpec<'a>> {
-    let subject = Subject {
-        spec,
-        annotations,
-        gates,
-    };
+    let subject = Subject { spec, carrier, gates };
     groups::head(&subject, report);
     groups::workers(&subject, report);
     gcs::check(&subject, report);
@@ -127,6 +128,9 @@ pub(super) fn spec<'a>(
     authentication::check(&subject, report);
     network_policy::check(&subject, report);
     tls::check(&subject, report);
+    addresses::check(&subject, report);
+    // Not KubeRay's, so its own texts come first.
+    pod_names::check(&subject, report);
     let group = |spec: &'a WorkerGroupSpec| {
         let container = ray_container(&spec.template)?;
         Some(ValidWorkerGroup { spec, container })

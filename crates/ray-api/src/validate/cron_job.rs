@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::cluster::{Carrier, cluster_to_be};
 use super::job::ValidJobSpec;
 use super::report::Report;
 use super::{Group, Violations, job, metadata};
@@ -39,14 +40,20 @@ pub fn cron_job<'a>(cron_job: &'a RayCronJob, gates: &FeatureGates) -> Result<Va
     metadata::cron_job(&mut report, metadata);
     let schedule = schedule(spec, &mut report);
     let time_zone = time_zone(spec, &mut report);
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let cluster_name = cluster_to_be(&format!("{name}-0000000000"));
+    let carrier = Carrier {
+        cluster_name: &cluster_name,
+        annotations: None,
+    };
     let mut template = report.below("spec.jobTemplate", "invalid RayJob template: ");
-    let job = job::spec(&spec.job_template, None, gates, &mut template);
+    let job = job::spec(&spec.job_template, &carrier, gates, &mut template);
     report.append(template);
     let violations = report.into_violations();
     match (violations.is_empty(), schedule, job) {
         (true, Some(schedule), Some(job)) => Ok(ValidCronJob {
             metadata,
-            name: metadata.name.as_deref().unwrap_or_default(),
+            name,
             namespace: metadata.namespace.as_deref().unwrap_or_default(),
             uid: metadata.uid.as_deref().unwrap_or_default(),
             spec,

@@ -1,14 +1,12 @@
 //! A RayJob, and a job's spec inside a RayCronJob.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
-use super::cluster::ValidClusterSpec;
+use super::cluster::{Carrier, ValidClusterSpec, cluster_to_be};
 use super::report::Report;
 use super::subject::PodGroup;
-use super::{Group, Violation, Violations, cluster, deletion, metadata};
+use super::{Group, Violation, Violations, addresses, cluster, deletion, metadata};
 use crate::gates::FeatureGates;
 use crate::go_quote::quote;
 use crate::labels;
@@ -95,7 +93,12 @@ pub fn job<'a>(job: &'a RayJob, gates: &FeatureGates) -> Result<ValidJob<'a>, Vi
     let metadata = &job.metadata;
     let mut violations = metadata::job(metadata);
     let mut report = Report::new(Group::Spec, "spec");
-    let valid = spec(&job.spec, metadata.annotations.as_ref(), gates, &mut report);
+    let cluster_name = cluster_to_be(metadata.name.as_deref().unwrap_or_default());
+    let carrier = Carrier {
+        cluster_name: &cluster_name,
+        annotations: metadata.annotations.as_ref(),
+    };
+    let valid = spec(&job.spec, &carrier, gates, &mut report);
     violations.extend(report.into_violations());
     violations.extend(status(job));
     match (violations.is_empty(), valid) {
@@ -113,12 +116,12 @@ pub fn job<'a>(job: &'a RayJob, gates: &FeatureGates) -> Result<ValidJob<'a>, Vi
     }
 }
 
-/// All rules of a job's spec. `annotations` are those of the RayJob.
+/// All rules of a job's spec. `carrier` is the RayJob, with a name of its RayClusters.
 ///
 /// `None` only when a rule is broken; whether all hold is what `report` says.
 pub(super) fn spec<'a>(
     spec: &'a RayJobSpec,
-    annotations: Option<&BTreeMap<String, String>>,
+    carrier: &Carrier<'_>,
     gates: &FeatureGates,
     report: &mut Report,
 ) -> Option<ValidJobSpec<'a>> {
@@ -129,7 +132,7 @@ pub(super) fn spec<'a>(
     deletion::check(spec, gates, report);
     selector(spec, report);
     mode(spec, report);
-    let created = created_cluster(spec, annotations, gates, report);
+    let created = created_cluster(spec, carrier, gates, report);
     let runtime_env = runtime_environment(spec, report);
     limits(spec, report);
     let mode = JobMode::new(&spec.mode());
@@ -172,6 +175,9 @@ fn selector(spec: &RayJobSpec, report: &mut Report) {
     if selected_cluster(spec).is_some_and(str::is_empty) {
         let field = format!("clusterSelector[{}]", labels::CLUSTER);
         report.add(field, "cluster name in ClusterSelector should not be empty");
+    }
+    if let Some(name) = selected_cluster(spec).filter(|name| !name.is_empty()) {
+        addresses::name(&format!("clusterSelector[{}]", labels::CLUSTER), name, report);
     }
     if spec.mode() == SubmissionMode::Sidecar {
         report.add("submissionMode", "ClusterSelector is not supported in SidecarMode");
@@ -235,7 +241,7 @@ fn sidecar(spec: &RayJobSpec, report: &mut Report) {
 /// Rules J27 and J28.
 fn created_cluster<'a>(
     spec: &'a RayJobSpec,
-    annotations: Option<&BTreeMap<String, String>>,
+    carrier: &Carrier<'_>,
     gates: &FeatureGates,
     report: &mut Report,
 ) -> Option<ValidClusterSpec<'a>> {
@@ -251,7 +257,7 @@ fn created_cluster<'a>(
         );
     }
     let mut inner = report.below("rayClusterSpec", INVALID);
-    let valid = cluster::spec(cluster_spec, annotations, gates, &mut inner);
+    let valid = cluster::spec(cluster_spec, carrier, gates, &mut inner);
     report.append(inner);
     valid
 }

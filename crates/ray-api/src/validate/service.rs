@@ -2,9 +2,9 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::cluster::ValidClusterSpec;
+use super::cluster::{Carrier, ValidClusterSpec, cluster_to_be};
 use super::report::Report;
-use super::{Group, Violations, cluster, metadata};
+use super::{Group, Violations, addresses, cluster, metadata};
 use crate::annotations::INITIALIZING_TIMEOUT;
 use crate::gates::{FeatureGates, Gate};
 use crate::go_duration::GoDuration;
@@ -76,6 +76,9 @@ pub fn service<'a>(service: &'a RayService, gates: &FeatureGates) -> Result<Vali
     let mut violations = metadata::service(metadata);
     let mut report = Report::new(Group::Spec, "").below("spec", INVALID);
     let cluster = serving_cluster(service, gates, &mut report);
+    if let Some(serve_service) = &spec.serve_service {
+        addresses::service("serveService", serve_service, &mut report);
+    }
     let upgrade_type = upgrade_type(spec, &mut report);
     if let Some(seconds) = spec.ray_cluster_deletion_delay_seconds.filter(|seconds| *seconds < 0) {
         report.add(
@@ -125,7 +128,12 @@ fn serving_cluster<'a>(
         );
     }
     let mut inner = report.below("rayClusterConfig", "");
-    let valid = cluster::spec(spec, service.metadata.annotations.as_ref(), gates, &mut inner);
+    let cluster_name = cluster_to_be(service.metadata.name.as_deref().unwrap_or_default());
+    let carrier = Carrier {
+        cluster_name: &cluster_name,
+        annotations: service.metadata.annotations.as_ref(),
+    };
+    let valid = cluster::spec(spec, &carrier, gates, &mut inner);
     report.append(inner);
     let head_service = spec.head_group_spec.head_service.as_ref();
     let name = head_service.and_then(|service| service.metadata.name.as_deref());

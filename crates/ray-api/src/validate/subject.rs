@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec, VolumeMount};
 
+use super::cluster::Carrier;
 use crate::annotations::FT_ENABLED;
 use crate::environment::RAY_ENABLE_AUTOSCALER_V2;
 use crate::gates::FeatureGates;
 use crate::v1::RayClusterSpec;
 use crate::v1::cluster::{AutoscalerVersion, WorkerGroupSpec};
 
-/// A cluster's spec with the annotations of the object that carries it, which may be a RayJob or RayService.
+/// A cluster's spec with what counts of the object that carries it, which may be a RayJob or RayService.
 pub(super) struct Subject<'a> {
     pub(super) spec: &'a RayClusterSpec,
-    pub(super) annotations: Option<&'a BTreeMap<String, String>>,
+    pub(super) carrier: &'a Carrier<'a>,
     pub(super) gates: &'a FeatureGates,
 }
 
@@ -59,7 +60,10 @@ impl<'a> Subject<'a> {
 
     /// The value of an annotation, empty when absent.
     pub(super) fn annotation(&self, key: &str) -> &'a str {
-        self.annotations.and_then(|all| all.get(key)).map_or("", String::as_str)
+        self.carrier
+            .annotations
+            .and_then(|all| all.get(key))
+            .map_or("", String::as_str)
     }
 
     /// Whether the Global Control Service is fault tolerant, by options or by the old annotation.

@@ -3,6 +3,7 @@
 //! A case is a valid manifest and a merge patch. With `RECORD_CASES=FILE` set, each case is also written there, a line
 //! each, for `hack/validation/record`, which asks KubeRay for its text; `recorded.json` is what it has answered.
 
+mod addresses;
 mod authentication;
 mod autoscaler;
 mod cron_job;
@@ -14,6 +15,7 @@ mod job;
 mod kubernetes_names;
 mod metadata;
 mod network_policy;
+mod pod_names;
 mod properties;
 mod recorded;
 mod service;

@@ -1,3 +1,5 @@
+mod random;
+
 use super::*;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +48,25 @@ fn names(store: &Store<Thing>) -> Vec<String> {
         .collect()
 }
 
+/// A whole list, made at the latest version of what is in it.
 fn list(store: &Store<Thing>, things: impl IntoIterator<Item = Thing>) {
+    let things: Vec<_> = things.into_iter().collect();
+    let version = things.iter().filter_map(|thing| thing.version.parse().ok()).max();
     store.list_begins();
-    things.into_iter().for_each(|thing| store.listed(thing));
-    store.list_ends();
+    for thing in things {
+        store.listed(thing, version);
+    }
+    complete(store, version.unwrap_or(0));
+}
+
+/// The list that has begun was made at `version` and is complete. Returns what changed.
+fn complete(store: &Store<Thing>, version: u64) -> Vec<Change<Thing>> {
+    let mut changes = store.gone(&store.unlisted());
+    while let Some(some) = store.settle(1) {
+        changes.extend(some);
+    }
+    changes.extend(store.list_ends(Some(version)));
+    changes
 }
 
 #[test]
@@ -107,7 +124,7 @@ fn a_new_list_settles_what_was_written_before_it() {
     store.wrote(thing("gone", "1", 5));
     store.list_begins();
     store.wrote(thing("during", "2", 7));
-    let changes = store.list_ends();
+    let changes = complete(&store, 6);
     assert_eq!(
         names(&store),
         ["during@7"],
@@ -121,8 +138,8 @@ fn a_list_removes_what_it_does_not_hold() {
     let store = Store::default();
     list(&store, [thing("a", "1", 1), thing("b", "2", 2)]);
     store.list_begins();
-    store.listed(thing("b", "2", 2));
-    let changes = store.list_ends();
+    store.listed(thing("b", "2", 2), None);
+    let changes = complete(&store, 3);
     assert_eq!(names(&store), ["b@2"]);
     assert_eq!(changes.iter().filter(|change| change.new.is_none()).count(), 1);
     assert_eq!(changes.len(), 1, "an unchanged object is no change");
@@ -156,6 +173,83 @@ fn an_answer_without_a_version_is_about_an_object_that_is_gone() {
     store.deleted(thing("b", "2", 10));
     store.applied(thing("b", "3", 11));
     assert_eq!(names(&store), ["b@11"]);
+}
+
+#[test]
+fn what_was_made_while_a_list_came_and_is_not_in_it_is_gone() {
+    let store = Store::default();
+    list(&store, []);
+    store.list_begins();
+    store.wrote(thing("ghost", "1", 7));
+    store.wrote(thing("later", "2", 9));
+    let changes = complete(&store, 8);
+    assert_eq!(names(&store), ["later@9"], "made and gone before the list was made");
+    let gone = changes.iter().filter(|change| change.new.is_none());
+    assert_eq!(
+        gone.map(|change| change.old.as_ref().unwrap().key.name.clone())
+            .collect::<Vec<_>>(),
+        ["ghost"]
+    );
+    store.wrote(thing("ghost", "1", 7));
+    assert_eq!(names(&store), ["later@9"], "also when the answer comes after the list");
+}
+
+#[test]
+fn half_a_list_hides_nothing_that_is_written_meanwhile() {
+    let store = Store::default();
+    list(&store, []);
+    store.list_begins();
+    store.listed(thing("a", "1", 9), None);
+    store.listed(thing("b", "2", 8), None);
+    assert_eq!(store.settle(1).map(|changes| changes.len()), Some(1));
+    store.wrote(thing("b", "2", 8));
+    assert_eq!(
+        names(&store),
+        ["a@9", "b@8"],
+        "the list holds it, though it is not in yet"
+    );
+    while store.settle(1).is_some() {}
+    store.list_ends(Some(9));
+    assert_eq!(names(&store), ["a@9", "b@8"]);
+}
+
+#[test]
+fn a_bookmark_settles_what_was_written_before_it() {
+    let store = Store::default();
+    list(&store, [thing("a", "1", 5), thing("b", "2", 6)]);
+    store.wrote(thing("c", "3", 8));
+    store.wrote(thing("d", "4", 12));
+    store.removed(&thing("a", "1", 5));
+    let changes = store.reached(Some(10));
+    assert_eq!(changes.len(), 1);
+    assert_eq!(
+        names(&store),
+        ["b@6", "d@12"],
+        "an object that we deleted stays away while it goes"
+    );
+    store.deleted(thing("a", "1", 13));
+    store.wrote(thing("e", "5", 9));
+    assert_eq!(
+        names(&store),
+        ["b@6", "d@12"],
+        "written before the bookmark, and not shown"
+    );
+}
+
+#[test]
+fn versions_that_go_back_are_taken_from_the_list() {
+    let store = Store::default();
+    list(&store, [thing("a", "1", 1000), thing("b", "2", 1001)]);
+    store.wrote(thing("c", "3", 1002));
+    // Restored from a backup: `b` and `c` have never been.
+    store.list_begins();
+    store.listed(thing("a", "1", 400), None);
+    complete(&store, 500);
+    assert_eq!(names(&store), ["a@400"]);
+    store.wrote(thing("d", "4", 501));
+    assert_eq!(names(&store), ["a@400", "d@501"], "no lower version counts as shown");
+    store.applied(thing("a", "1", 502));
+    assert_eq!(names(&store), ["a@502", "d@501"]);
 }
 
 #[test]

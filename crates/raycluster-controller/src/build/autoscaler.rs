@@ -12,13 +12,15 @@ use super::node::Node;
 use super::requirements::fixed_resources;
 use super::tls;
 
+/// Its name.
+pub(crate) const AUTOSCALER: &str = "autoscaler";
 const COMMAND: &str =
     "ray kuberay-autoscaler --cluster-name $(RAY_CLUSTER_NAME) --cluster-namespace $(RAY_CLUSTER_NAMESPACE)";
 
 /// The sidecar, without the logs' mount.
 pub(super) fn container(node: &Node<'_>) -> Container {
     let mut container = Container {
-        name: "autoscaler".to_owned(),
+        name: AUTOSCALER.to_owned(),
         image: node.group.container.image.clone(),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(node.context.switches.bash()),

@@ -68,7 +68,9 @@ pub fn role_binding(cluster: &ValidCluster<'_>) -> RoleBinding {
     }
 }
 
-fn role_name(cluster: &ValidCluster<'_>) -> String {
+/// Name of the Role and of its binding.
+#[must_use]
+pub fn role_name(cluster: &ValidCluster<'_>) -> String {
     ChildName::new(cluster.name).into()
 }
 

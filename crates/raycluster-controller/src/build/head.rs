@@ -1,5 +1,7 @@
 //! The head pod.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use ray_api::names::PodName;
 use ray_api::v1::cluster::AutoscalerVersion;
@@ -8,7 +10,7 @@ use ray_api::{KUBERAY_VERSION, annotations, environment as variables};
 
 use super::draft::Draft;
 use super::node::Node;
-use super::{Context, autoscaler, autoscaler_access, collector, fault_tolerance, tls};
+use super::{Context, autoscaler, autoscaler_access, collector, fault_tolerance, labels, tls};
 
 /// What tells one head pod of a cluster from the next.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,12 @@ pub fn head_pod_name(context: &Context<'_>, cluster: &ValidCluster<'_>, suffix: 
         Some(own) if !own.is_empty() => own.to_owned(),
         _ => name.with_suffix(suffix).into(),
     }
+}
+
+/// Labels of the head pod.
+#[must_use]
+pub fn head_labels(context: &Context<'_>, cluster: &ValidCluster<'_>) -> BTreeMap<String, String> {
+    labels::of(&Node::head(context, cluster))
 }
 
 /// The head pod.
@@ -64,5 +72,12 @@ fn add_autoscaler(node: &Node<'_>, draft: &mut Draft) {
         }
         Some(AutoscalerVersion::V1) => variables::append(&mut draft.ray, enable("false")),
         None => {}
+    }
+    // Where the pod's containers are not started again, it alone is: it keeps nothing. Kubernetes before 1.35 refuses that.
+    let of_pod = draft.spec.restart_policy.as_deref();
+    if of_pod.is_some_and(|policy| policy != "Always")
+        && let Some(autoscaler) = &mut draft.autoscaler
+    {
+        autoscaler.restart_policy = Some("Always".to_owned());
     }
 }

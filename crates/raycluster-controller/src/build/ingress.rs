@@ -71,7 +71,7 @@ fn backend(context: &Context<'_>, cluster: &ValidCluster<'_>) -> IngressBackend 
 
 /// The dashboard's port in the head Service.
 pub(super) fn dashboard_port(cluster: &ValidCluster<'_>) -> i32 {
-    HeadPorts::of(Some(cluster.head_container))
+    HeadPorts::of(&cluster.spec.head_group_spec)
         .get(ports::DASHBOARD_NAME)
         .unwrap_or(ports::DASHBOARD)
 }
@@ -98,5 +98,6 @@ pub(super) fn outside_metadata(cluster: &ValidCluster<'_>) -> ObjectMeta {
 pub(super) fn outside_annotations(cluster: &ValidCluster<'_>) -> BTreeMap<String, String> {
     let mut annotations = cluster.metadata.annotations.clone().unwrap_or_default();
     annotations.remove(annotations::LAST_APPLIED_CONFIGURATION);
+    annotations.remove(annotations::PREVIOUS_HEAD);
     annotations
 }

@@ -35,7 +35,7 @@ pub fn wants_serve_service(cluster: &ValidCluster<'_>) -> bool {
 
 /// The serve Service of a stand-alone cluster: to all its pods, since a proxy runs on every node.
 pub fn serve_service(cluster: &ValidCluster<'_>) -> Result<Service, NoServePort> {
-    let ports = HeadPorts::of(Some(cluster.head_container)).serve_service();
+    let ports = HeadPorts::of(&cluster.spec.head_group_spec).serve_service();
     if ports.is_empty() {
         return Err(NoServePort);
     }

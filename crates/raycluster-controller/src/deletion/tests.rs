@@ -18,6 +18,7 @@ struct World {
     finalizers: Vec<&'static str>,
     /// Node type and whether it is being deleted.
     pods: Vec<(&'static str, bool)>,
+    phase: &'static str,
     /// UID of the owner, and a condition.
     jobs: Vec<(&'static str, &'static str)>,
     switches: Switches,
@@ -31,6 +32,7 @@ impl World {
             options: json!({"redisAddress": "redis:6379"}),
             finalizers: vec!["somebody/else", finalizers::REDIS_CLEANUP],
             pods: Vec::new(),
+            phase: "Running",
             jobs: Vec::new(),
             switches: Switches::default(),
             second: 5,
@@ -49,6 +51,7 @@ impl World {
             if *terminating {
                 pod["metadata"]["deletionTimestamp"] = json!(Timestamp::UNIX_EPOCH);
             }
+            pod["status"] = json!({ "phase": self.phase });
             Arc::new(RayPod::from(serde_json::from_value::<SlimPod>(pod).unwrap()))
         };
         let job = |(owner, condition): &(&str, &str)| {
@@ -105,6 +108,16 @@ fn the_head_is_gone_before_redis_is_emptied(
     assert_eq!(world.step(), Step { delete_pods, then });
 }
 
+#[test]
+fn a_head_that_has_ended_does_not_wait_for_finalizers() {
+    let world = World {
+        pods: vec![("head", true)],
+        phase: "Failed",
+        ..World::new()
+    };
+    assert_eq!(world.then(), Then::CreateJob);
+}
+
 #[rstest]
 #[case::it_runs(&[("u", "Suspended")], Then::Wait)]
 #[case::it_is_done(&[("u", "Complete")], released(Release::Clean))]
@@ -151,6 +164,55 @@ fn the_time_out_ends_it_whatever_hangs(#[case] annotations: Value, #[case] befor
             released(Release::TimedOut(SignedDuration::from_secs(after)))
         );
     }
+}
+
+fn deleted_at_0(timeout: &str) -> RayCluster {
+    serde_json::from_value(json!({
+        "metadata": {"deletionTimestamp": Timestamp::UNIX_EPOCH,
+            "annotations": {"ray.io/gcs-ft-deletion-timeout": timeout}},
+        "spec": {"headGroupSpec": {"template": {}}},
+    }))
+    .unwrap()
+}
+
+#[rstest]
+#[case::as_asked("140", 140)]
+#[case::the_longest("31536000", 31_536_000)]
+#[case::longer("31536001", 31_536_000)]
+#[case::the_largest_number("9223372036854775807", 31_536_000)]
+#[case::larger_than_any_number("9223372036854775808", 300)]
+fn no_time_out_is_longer_than_a_year(#[case] timeout: &str, #[case] seconds: u64) {
+    let cluster = deleted_at_0(timeout);
+    // A clock behind the API server's, by as much as there can be.
+    for now in [
+        Timestamp::UNIX_EPOCH,
+        Timestamp::from_second(-5).unwrap(),
+        Timestamp::MIN,
+    ] {
+        assert_eq!(left(&cluster, now), Duration::from_secs(seconds));
+    }
+    assert_eq!(left(&cluster, Timestamp::MAX), Duration::ZERO);
+}
+
+#[rstest]
+#[case::fine("140", None)]
+#[case::the_longest("31536000", None)]
+#[case::too_long(
+    "9223372036854775807",
+    Some("\"9223372036854775807\" is not a number of seconds from 1 to 31536000; 31536000 s hold")
+)]
+#[case::zero("0", Some("\"0\" is not a number of seconds from 1 to 31536000; 300 s hold"))]
+#[case::no_number("5m", Some("\"5m\" is not a number of seconds from 1 to 31536000; 300 s hold"))]
+fn a_time_out_that_cannot_be_is_explained(#[case] timeout: &str, #[case] want: Option<&str>) {
+    let path = "metadata.annotations[ray.io/gcs-ft-deletion-timeout]: ";
+    let want = want.map(|want| format!("{path}{want}"));
+    assert_eq!(timeout_warning(&deleted_at_0(timeout)), want);
+}
+
+#[test]
+fn a_megabyte_of_annotation_is_a_short_warning() {
+    let warning = timeout_warning(&deleted_at_0(&"9".repeat(1_000_000))).unwrap();
+    assert!(warning.len() < 200, "{} bytes", warning.len());
 }
 
 #[test]

@@ -78,8 +78,8 @@ fn an_answer_holds_for_what_was_wanted_and_not_for_ever() {
     let exposures = Exposures::default();
     assert!(!exposures.hold(&key, &exposure(wanted()), at(0)));
     exposures.found(&key, exposure(wanted()), at(0));
-    assert!(exposures.hold(&key, &exposure(wanted()), at(4)));
-    assert!(!exposures.hold(&key, &exposure(wanted()), at(5)));
+    assert!(exposures.hold(&key, &exposure(wanted()), at(3)));
+    assert!(!exposures.hold(&key, &exposure(wanted()), at(4)));
     assert!(!exposures.hold(&key, &exposure(found()), at(1)));
     exposures.forget(&key);
     assert!(!exposures.hold(&key, &exposure(wanted()), at(1)));

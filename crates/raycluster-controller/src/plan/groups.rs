@@ -1,15 +1,16 @@
-//! Worker groups whose replicas are single pods.
+//! Worker groups whose replicas are single pods, and pods of groups that are no more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ray_api::gates::Gate;
 use ray_api::validate::{ValidCluster, ValidWorkerGroup};
 use ray_runtime::pod::{NodeType, RayPod};
 
-use super::requests::{self, Requests};
-use super::{Plan, PodDelete, ReplicaCreate, Rules, WhyDelete, multi_host, unhealthy};
+use super::requests::{self, Decision, Requests};
+use super::{Plan, ReplicaCreate, Rules, WhyDelete, multi_host, unhealthy};
 use crate::observe::Observed;
+use crate::presence::counts;
 use crate::replicas::desired_pods;
 use crate::restraint::Restraint;
 
@@ -31,7 +32,9 @@ pub(super) struct Group<'a> {
     pub(super) group: ValidWorkerGroup<'a>,
 }
 
-/// Plans every group of the spec. Pods of groups that the spec does not name any more are left alone.
+type Pods<'a> = BTreeMap<&'a str, Vec<Arc<RayPod>>>;
+
+/// Plans every group of the spec, and the end of those that it does not name any more.
 pub(super) fn plan(plan: &mut Plan, cluster: &ValidCluster<'_>, observed: &Observed, rules: Rules<'_>) {
     let situation = Situation {
         observed,
@@ -39,103 +42,126 @@ pub(super) fn plan(plan: &mut Plan, cluster: &ValidCluster<'_>, observed: &Obser
         restraint: requests::restraint(cluster, observed, rules),
         scales_down: !cluster.spec.autoscaling() || rules.switches.random_pod_delete,
     };
+    let mut pods_of = Pods::new();
+    for pod in observed.pods.iter().filter(|pod| pod.node_type != NodeType::Head) {
+        pods_of.entry(&pod.group).or_default().push(Arc::clone(pod));
+    }
     for (index, group) in cluster.groups.iter().enumerate() {
         let name = &group.spec.group_name;
-        let pods: Vec<_> = observed.group(name).cloned().collect();
+        let pods = pods_of.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         let group = Group { index, group: *group };
         if group.group.spec.suspended() {
-            if pods.iter().any(|pod| !pod.terminating) {
-                plan.delete_groups.push(name.clone());
-            }
+            suspended(plan, name, pods);
         } else if group.group.spec.hosts() > 1 && rules.gates.enabled(Gate::RayMultiHostIndexing) {
-            multi_host::plan(plan, situation, group, &pods);
+            multi_host::plan(plan, situation, group, pods);
         } else {
-            single_host(plan, situation, group, &pods);
+            single_host(plan, situation, group, pods);
+        }
+    }
+    removed(plan, cluster, &pods_of);
+}
+
+fn suspended(plan: &mut Plan, name: &str, pods: &[Arc<RayPod>]) {
+    if pods.iter().all(|pod| pod.terminating()) {
+        return;
+    }
+    if plan.room_for_deletes() > 0 {
+        plan.delete_groups.push(name.to_owned());
+    } else {
+        plan.more = true;
+    }
+}
+
+/// Nobody can name these workers any more, so they go with the autoscaler on, too.
+fn removed(plan: &mut Plan, cluster: &ValidCluster<'_>, pods_of: &Pods<'_>) {
+    let groups: BTreeSet<_> = cluster
+        .groups
+        .iter()
+        .map(|group| group.spec.group_name.as_str())
+        .collect();
+    let removed = pods_of.iter().filter(|(name, _)| !groups.contains(*name));
+    for pod in removed.flat_map(|(_, pods)| pods) {
+        let ours = pod.controller_uid.as_deref() == Some(cluster.uid);
+        if ours && pod.node_type == NodeType::Worker && !pod.terminating() {
+            plan.delete(pod, WhyDelete::GroupRemoved);
         }
     }
 }
 
 fn single_host(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, pods: &[Arc<RayPod>]) {
-    let ended: Vec<_> = pods.iter().filter(|pod| unhealthy(pod)).collect();
-    if !ended.is_empty() {
-        // Their replacements come when they are gone.
-        let ended = ended.into_iter().filter(|pod| !pod.terminating).cloned();
-        plan.deletes.extend(ended.map(|pod| PodDelete {
-            pod,
-            why: WhyDelete::Unhealthy,
-        }));
-        return;
+    for pod in pods.iter().filter(|pod| unhealthy(pod) && !pod.terminating()) {
+        plan.delete(pod, WhyDelete::Unhealthy);
     }
-    let requested = requested(plan, situation, group, pods);
-    let going: BTreeSet<_> = requested.iter().map(|pod| pod.name().to_owned()).collect();
-    plan.deletes.extend(requested.into_iter().map(|pod| PodDelete {
-        pod,
-        why: WhyDelete::AutoscalerRequest,
-    }));
-    let running: Vec<_> = pods.iter().filter(|pod| !going.contains(pod.name())).cloned().collect();
-    scale(plan, situation, group, running);
+    let Decision { now, held_back, .. } = requested(plan, situation, group, pods);
+    let mut going = BTreeSet::new();
+    for pod in now.iter().flatten() {
+        if plan.delete(pod, WhyDelete::AutoscalerRequest) {
+            going.insert(pod.name());
+        }
+    }
+    let counts = |pod: &&Arc<RayPod>| counts(pod, situation.rules.now) && !going.contains(pod.name());
+    let present: Vec<_> = pods.iter().filter(counts).collect();
+    let wanted = usize::try_from(desired_pods(group.group.spec)).unwrap_or(0);
+    if present.len() < wanted {
+        create(plan, situation, group, &present);
+    } else if present.len() > wanted && situation.scales_down && !held_back {
+        let surplus = present.len() - wanted;
+        scale_down(plan, present, surplus);
+    }
 }
 
-/// Pods that the autoscaler names and that go now. It may name workers of any group of the cluster.
-fn requested(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, pods: &[Arc<RayPod>]) -> Vec<Arc<RayPod>> {
+/// Pods that the autoscaler names. It may name workers of any group of the cluster.
+fn requested(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, pods: &[Arc<RayPod>]) -> Decision {
     let spec = group.group.spec;
-    let named: BTreeSet<&str> = spec.workers_to_delete().iter().map(String::as_str).collect();
-    let is_named = |pod: &&Arc<RayPod>| pod.node_type == NodeType::Worker && named.contains(pod.name());
-    let all = situation.observed.pods.iter();
+    let asked: BTreeSet<_> = spec.workers_to_delete().iter().collect();
+    let named = asked.into_iter().filter_map(|name| situation.observed.worker(name));
     let requests = Requests {
         group: &spec.group_name,
         ready: pods
             .iter()
-            .filter(|pod| pod.running_and_ready() && !pod.terminating)
+            .filter(|pod| pod.running_and_ready() && !pod.terminating())
             .count(),
-        named: all
-            .filter(|pod| is_named(pod) && !pod.terminating)
+        named: named
+            .filter(|pod| !pod.terminating() && !unhealthy(pod))
             .map(|pod| vec![Arc::clone(pod)])
             .collect(),
     };
-    let decision = requests::decide(plan, situation.restraint, requests);
-    decision.now.into_iter().flatten().collect()
+    requests::decide(plan, situation.restraint, requests)
 }
 
-/// Creates what is missing of the pods that stay, or deletes what is too much.
-fn scale(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, mut running: Vec<Arc<RayPod>>) {
-    let wanted = usize::try_from(desired_pods(group.group.spec)).unwrap_or(0);
-    if running.len() < wanted {
-        let indexed = situation.rules.gates.enabled(Gate::RayMultiHostIndexing);
-        let mut used: BTreeSet<_> = running.iter().filter_map(|pod| pod.replica_index).collect();
-        plan.creates.extend((running.len()..wanted).map(|_| ReplicaCreate {
-            group: group.index,
-            index: indexed.then(|| smallest_unused(&mut used)),
-            hosts: None,
-        }));
-    } else if running.len() > wanted && situation.scales_down && !plan.holds_back(group) {
-        running.sort_by_key(|pod| {
-            (
-                !pod.terminating,
-                pod.running_and_ready(),
-                std::cmp::Reverse(pod.replica_index),
-            )
-        });
-        let surplus = running.len() - wanted;
-        let going = running.into_iter().take(surplus).filter(|pod| !pod.terminating);
-        plan.deletes.extend(going.map(|pod| PodDelete {
-            pod,
-            why: WhyDelete::ScaleDown,
-        }));
+/// Creates what is missing beside the pods that are `present`.
+fn create(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, present: &[&Arc<RayPod>]) {
+    let missing = usize::try_from(desired_pods(group.group.spec))
+        .unwrap_or(0)
+        .saturating_sub(present.len());
+    let now = missing.min(plan.room_for_creates());
+    plan.more |= now < missing;
+    let indexed = situation.rules.gates.enabled(Gate::RayMultiHostIndexing);
+    let used = present.iter().filter_map(|pod| pod.replica_index).collect();
+    let mut unused = unused(&used);
+    plan.creates.extend((0..now).map(|_| ReplicaCreate {
+        group: group.index,
+        index: if indexed { unused.next() } else { None },
+        hosts: None,
+    }));
+}
+
+/// Deletes `surplus` of the pods: first what goes already, then what is not ready, then the highest index.
+fn scale_down(plan: &mut Plan, mut present: Vec<&Arc<RayPod>>, surplus: usize) {
+    let goes = |pod: &RayPod| pod.terminating() || unhealthy(pod);
+    present.sort_by_key(|pod| {
+        (
+            !goes(pod),
+            pod.running_and_ready(),
+            std::cmp::Reverse(pod.replica_index),
+        )
+    });
+    for pod in present.into_iter().take(surplus).filter(|pod| !goes(pod)) {
+        plan.delete(pod, WhyDelete::ScaleDown);
     }
 }
 
-impl Plan {
-    /// Whether workers of the group are held back: they must not go by number either.
-    pub(super) fn holds_back(&self, group: Group<'_>) -> bool {
-        let name = &group.group.spec.group_name;
-        self.held_back.iter().any(|held_back| held_back.group == *name)
-    }
-}
-
-/// Takes the smallest number of 0, 1, … that is not in use.
-pub(super) fn smallest_unused(used: &mut BTreeSet<i32>) -> i32 {
-    let free = (0..i32::MAX).find(|index| !used.contains(index)).unwrap_or(i32::MAX);
-    used.insert(free);
-    free
+/// The numbers 0, 1, … that are not in use, without a look at those that nobody asks for.
+pub(super) fn unused(used: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
+    (0..=i32::MAX).filter(|index| !used.contains(index))
 }

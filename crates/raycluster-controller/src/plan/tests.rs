@@ -12,8 +12,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod going;
+mod making;
+mod numbers;
 mod random_specs;
 mod restraint;
+
+/// When pods of these tests are to be gone that are being deleted.
+const GONE_AT: &str = "2026-01-01T00:00:00Z";
 
 /// A cluster whose pods are made by hand.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ struct World {
     gates: FeatureGates,
     spec_hash: &'static str,
     spent: Spent,
+    making: Making,
+    now: Timestamp,
     serial: usize,
 }
 
@@ -45,6 +53,8 @@ impl World {
             gates: FeatureGates::default(),
             spec_hash: "same",
             spent: Spent::new(),
+            making: Making::new(),
+            now: "2025-12-31T23:59:50Z".parse().unwrap(),
             serial: 0,
         };
         world.settle();
@@ -79,6 +89,7 @@ impl World {
         }
         self.pods.push(json!({
             "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": "1", "labels": labels,
+                "ownerReferences": [{"apiVersion": "ray.io/v1", "kind": "RayCluster", "name": "c", "uid": "u", "controller": true}],
                 "annotations": {annotations::UPGRADE_STRATEGY_RECREATE_HASH: self.spec_hash,
                     annotations::KUBERAY_VERSION: KUBERAY_VERSION}},
             "spec": {"containers": [{"name": "ray"}], "restartPolicy": "Always"},
@@ -119,6 +130,8 @@ impl World {
             gates: &self.gates,
             spec_hash: self.spec_hash,
             spent: &self.spent,
+            making: &self.making,
+            now: self.now,
         };
         plan(&valid, Some(&status), &observed, rules)
     }
@@ -162,9 +175,23 @@ impl World {
                 .as_str()
                 .unwrap()
                 .to_owned();
-            let replica = create.hosts.map(|_| format!("{group}-{}", self.serial));
-            for _ in 0..create.hosts.unwrap_or(1) {
-                self.add("worker", &group, create.index, replica.as_deref());
+            let Some(hosts) = &create.hosts else {
+                self.add("worker", &group, create.index, None);
+                continue;
+            };
+            let name = hosts
+                .replica
+                .clone()
+                .unwrap_or_else(|| format!("{group}-{}", self.serial));
+            for host in &hosts.indexes {
+                let pod = self.add("worker", &group, create.index, Some(&name));
+                self.pod(&pod)["metadata"]["labels"]["ray.io/replica-host-index"] = json!(host.to_string());
+            }
+            let making = self.making.entry(group).or_default();
+            if hosts.completes {
+                making.remove(&name);
+            } else {
+                making.insert(name);
             }
         }
     }
@@ -215,20 +242,6 @@ fn a_cluster_as_wanted_needs_nothing() {
 }
 
 #[test]
-fn an_ended_head_goes_before_anything_else_happens() {
-    for phase in ["Failed", "Succeeded"] {
-        let mut world = World::running(2);
-        world.pod("head1")["status"] = json!({ "phase": phase });
-        *world.group() = json!({"groupName": "g", "replicas": 9, "minReplicas": 0, "maxReplicas": 9,
-            "template": {"spec": {"containers": [{"name": "ray"}]}}});
-        let plan = world.plan();
-        assert_eq!((names(&plan), plan.creates.len()), (vec!["head1"], 0));
-        world.pod("head1")["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        assert!(world.plan().is_empty(), "its replacement waits until it is gone");
-    }
-}
-
-#[test]
 fn a_ray_container_that_is_not_started_again_ends_its_pod() {
     let mut world = World::running(2);
     end_ray(world.pod("w002"), "Never");
@@ -236,7 +249,11 @@ fn a_ray_container_that_is_not_started_again_ends_its_pod() {
     let plan = world.plan();
     assert_eq!(names(&plan), ["w002"]);
     assert_eq!(plan.deletes[0].why, WhyDelete::Unhealthy);
-    assert_eq!(plan.creates, [], "the replacement waits until it is gone");
+    assert_eq!(
+        plan.creates,
+        [],
+        "its other containers run on: the replacement waits until it is gone"
+    );
     world.settle();
     assert_eq!(world.pods.len(), 3);
 }
@@ -260,7 +277,7 @@ fn scaling_down_takes_what_serves_least() {
         ["w003", "w005"],
         "first the pod that does not run, then the highest index"
     );
-    world.pod("w003")["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    world.pod("w003")["metadata"]["deletionTimestamp"] = json!(GONE_AT);
     assert_eq!(names(&world.plan()), ["w005"], "a pod that goes already counts as gone");
 }
 
@@ -428,7 +445,11 @@ fn a_replica_of_several_hosts_is_whole_or_goes() {
         [ReplicaCreate {
             group: 0,
             index: lost.replica_index,
-            hosts: Some(4)
+            hosts: Some(Hosts {
+                replica: None,
+                indexes: vec![0, 1, 2, 3],
+                completes: true
+            })
         }]
     );
 }
@@ -497,6 +518,7 @@ proptest! {
         let heads = world.decoded().iter().filter(|pod| pod.node_type == ray_runtime::pod::NodeType::Head).count();
         prop_assert_eq!(heads, 1);
         let workers = i32::try_from(world.pods.len() - 1).unwrap();
+        let hosts = hosts.max(1);
         if autoscaling && (!random_delete || bounded) {
             prop_assert!(workers >= after * hosts);
         } else {

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use ray_api::conditions::{
     HEAD_POD_READY, PODS_HELD_BACK, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, WORKER_DELETION_HELD_BACK,
-    reasons,
+    is_reason, is_status, reasons,
 };
 use ray_runtime::pod::RayPod;
 
-use super::trouble::{self, is_reason};
+use super::trouble;
 use super::{Facts, all_running};
+use crate::presence::{self, why_head_stays};
 use crate::suspension::Suspension;
 
 /// Sets every condition of `conditions` as the facts demand.
@@ -85,16 +86,16 @@ fn head_pod_ready(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Times
             reasons::HEAD_POD_NOT_FOUND.to_owned(),
             "Head Pod not found".to_owned(),
         ),
-        Some(head) => readiness(head),
+        Some(head) => readiness(head, now),
     };
     set_text(conditions, now, HEAD_POD_READY, &status, &reason, &message);
 }
 
 /// The pod's own `Ready` condition, with the trouble of the first container that has one.
-fn readiness(pod: &RayPod) -> (String, String, String) {
+fn readiness(pod: &RayPod, now: Timestamp) -> (String, String, String) {
     let Some(ready) = &pod.ready else {
         // Nothing has looked at the pod yet, or it cannot be scheduled.
-        let (reason, message) = match &pod.held_back {
+        let (reason, message) = match trouble::of(pod, now) {
             Some(trouble) if is_reason(&trouble.reason) => (trouble.reason.clone(), trouble.message.clone()),
             _ => (reasons::UNKNOWN.to_owned(), String::new()),
         };
@@ -113,7 +114,13 @@ fn readiness(pod: &RayPod) -> (String, String, String) {
         let joint = if message.is_empty() { "" } else { "; " };
         message = format!("{message}{joint}{}: {}", stopped.container, stopped.message);
     }
-    (ready.status.clone(), reason, message)
+    // Whoever may write a pod's status may write what no condition of ours may say.
+    let status = if is_status(&ready.status) {
+        &ready.status
+    } else {
+        "Unknown"
+    };
+    (status.to_owned(), reason, message)
 }
 
 fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: Suspension, now: Timestamp) {
@@ -123,7 +130,7 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
     if done || suspension == Suspension::Suspended {
         return;
     }
-    if facts.pods.len() >= facts.wanted && all_running(facts.pods) {
+    if facts.present.len() >= facts.wanted && all_running(&facts.present) {
         let message = "All Ray Pods are ready for the first time";
         set(
             conditions,
@@ -135,7 +142,7 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
         );
     } else {
         let mut message = "RayCluster Pods are being provisioned for first time".to_owned();
-        if let Some(why) = why_not_provisioned(facts) {
+        if let Some(why) = why_not_provisioned(facts, now) {
             message = format!("{message}; {why}");
         }
         set(
@@ -150,17 +157,17 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
 }
 
 /// What is refused comes first: without it no other pod exists.
-fn why_not_provisioned(facts: &Facts<'_>) -> Option<String> {
+fn why_not_provisioned(facts: &Facts<'_>, now: Timestamp) -> Option<String> {
     let refused = facts.replica_failure.as_ref().map(|(_, message)| message.clone());
     refused
         .or_else(|| facts.error.clone())
-        .or_else(|| trouble::held_back(facts.pods).map(|(_, message)| message))
+        .or_else(|| held_back(facts, now).map(|(_, message)| message))
         .or_else(|| trouble::waits_for_head(facts.pods, facts.head.as_deref()))
 }
 
 /// At any time of a cluster's life, unlike `RayClusterProvisioned`.
 fn pods_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
-    match trouble::held_back(facts.pods) {
+    match held_back(facts, now) {
         Some((reason, message)) => {
             let reason = Some(reason.as_str())
                 .filter(|reason| is_reason(reason))
@@ -169,6 +176,13 @@ fn pods_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Times
         }
         None => conditions.retain(|condition| condition.type_ != PODS_HELD_BACK),
     }
+}
+
+/// Reason and message of what keeps pods from running: a head that does not go keeps its successor from it.
+fn held_back(facts: &Facts<'_>, now: Timestamp) -> Option<(String, String)> {
+    let stays = facts.head.as_deref().filter(|head| presence::stays(head, now));
+    let stays = stays.map(|head| (reasons::HEAD_POD_TERMINATING.to_owned(), why_head_stays(head)));
+    stays.or_else(|| trouble::held_back(facts.pods, now))
 }
 
 fn worker_deletion_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
@@ -197,8 +211,7 @@ fn suspend(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: Suspe
             let message = "RayCluster has been suspended";
             set(conditions, now, PROVISIONED, false, reasons::PODS_PROVISIONING, message);
         }
-        // Only an explicit `false` resumes: an absent field leaves the cluster suspended.
-        Suspension::Suspended if facts.suspend == Some(false) => pair(Some(false), None),
+        Suspension::Suspended if facts.suspend != Some(true) => pair(Some(false), None),
         Suspension::Suspending | Suspension::Suspended => {}
     }
 }

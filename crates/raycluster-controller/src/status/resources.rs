@@ -13,10 +13,10 @@ use ray_api::v1::RayClusterSpec;
 use crate::build::is_gpu;
 
 /// Amounts by resource name.
-pub type Resources = BTreeMap<String, Quantity>;
+pub type Resources<'a> = BTreeMap<&'a str, Quantity>;
 
 /// Sum over the head and all groups.
-pub fn desired(spec: &RayClusterSpec) -> Resources {
+pub fn desired(spec: &RayClusterSpec) -> Resources<'_> {
     let mut sum = of_pod(&spec.head_group_spec.template);
     for group in spec.worker_groups().iter().filter(|group| !group.suspended()) {
         let pods = i64::from(group.hosts()) * i64::from(group.replicas.unwrap_or(0));
@@ -28,12 +28,12 @@ pub fn desired(spec: &RayClusterSpec) -> Resources {
 }
 
 /// The amount of one resource, zero when nothing asks for it.
-pub fn amount(resources: &Resources, name: &str) -> Text {
+pub fn amount(resources: &Resources<'_>, name: &str) -> Text {
     Text(resources.get(name).map_or_else(|| "0".to_owned(), ToString::to_string))
 }
 
 /// The sum over all kinds of GPU.
-pub fn gpus(resources: &Resources) -> Text {
+pub fn gpus(resources: &Resources<'_>) -> Text {
     let mut sum = Quantity::from_integer(0);
     for (_, amount) in resources.iter().filter(|(name, _)| is_gpu(name)) {
         sum += amount;
@@ -41,17 +41,18 @@ pub fn gpus(resources: &Resources) -> Text {
     Text(sum.to_string())
 }
 
-fn of_pod(template: &PodTemplateSpec) -> Resources {
+fn of_pod(template: &PodTemplateSpec) -> Resources<'_> {
     let mut sum = Resources::new();
     for container in template.spec.iter().flat_map(|spec| &spec.containers) {
         let Some(resources) = &container.resources else {
             continue;
         };
-        let mut asked = resources.limits.clone().unwrap_or_default();
-        asked.extend(resources.requests.clone().unwrap_or_default());
-        for (name, text) in asked {
+        let (requests, limits) = (resources.requests.as_ref(), resources.limits.as_ref());
+        let requested = |name: &String| requests.is_some_and(|requests| requests.contains_key(name));
+        let limits = limits.into_iter().flatten().filter(|(name, _)| !requested(name));
+        for (name, text) in requests.into_iter().flatten().chain(limits) {
             // The API server has parsed it already.
-            if let Ok(amount) = Quantity::try_from(&text) {
+            if let Ok(amount) = Quantity::try_from(text) {
                 add(&mut sum, name, &amount);
             }
         }
@@ -59,7 +60,7 @@ fn of_pod(template: &PodTemplateSpec) -> Resources {
     sum
 }
 
-fn add(sum: &mut Resources, name: String, amount: &Quantity) {
+fn add<'a>(sum: &mut Resources<'a>, name: &'a str, amount: &Quantity) {
     sum.entry(name)
         .and_modify(|sum| *sum += amount)
         .or_insert_with(|| amount.clone());
@@ -96,7 +97,8 @@ mod tests {
     #[case::two_groups(&[(2, 2, "2", "100Mi"), (3, 1, "1", "200Mi")], "12", "1100Mi")]
     #[case::many(&[(i32::MAX, 1, "1", "0")], "2147483648", "100Mi")]
     fn sums(#[case] groups: &[Group], #[case] cpu: &str, #[case] memory: &str) {
-        let desired = desired(&spec(groups));
+        let spec = spec(groups);
+        let desired = desired(&spec);
         assert_eq!(
             (
                 amount(&desired, "cpu").0.as_str(),

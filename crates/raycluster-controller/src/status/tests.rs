@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// Computes statuses one after the other, each from the one before.
+#[derive(Clone)]
 struct Passes {
     cluster: RayCluster,
     gates: FeatureGates,
@@ -66,7 +67,7 @@ impl Passes {
             head_services: service.collect(),
             ..Observed::default()
         };
-        let mut facts = Facts::of(&valid, stored.as_ref(), &observed);
+        let mut facts = Facts::of(&valid, stored.as_ref(), &observed, self.time);
         facts.replica_failure.clone_from(&self.failure);
         facts.error.clone_from(&self.error);
         facts.held_back = &self.held_back;
@@ -141,7 +142,6 @@ fn nothing_new_is_the_same_status() {
     let mut passes = Passes::new();
     let first = passes.next();
     let second = passes.next();
-    assert!(same(Some(&first), &second));
     assert_eq!(first, second, "not even the time of the last update changes");
 }
 
@@ -213,6 +213,66 @@ fn pods_that_cannot_start_are_named_while_the_cluster_is_provisioned() {
     );
 }
 
+#[test]
+fn pods_that_no_scheduler_looks_at_are_told_after_a_while() {
+    let mut passes = Passes::new();
+    for pod in &mut passes.pods {
+        pod["metadata"]["creationTimestamp"] = json!("1970-01-01T00:00:00Z");
+        pod["spec"]["schedulerName"] = json!("volcano");
+        pod["status"] = json!({"phase": "Pending"});
+    }
+    let status = passes.next();
+    assert!(
+        is(&status, types::HEAD_POD_READY, "False", "Unknown"),
+        "nothing is wrong yet"
+    );
+    assert_eq!(provisioning(&status), "");
+    passes.time += jiff::SignedDuration::from_secs(60);
+    let status = passes.next();
+    let why = "no scheduler has looked at it since it was created at 1970-01-01T00:00:00Z; does scheduler volcano \
+               (schedulerName) run?";
+    assert_eq!(
+        condition(&status, types::HEAD_POD_READY),
+        ("False".to_owned(), "NotScheduled".to_owned(), why.to_owned())
+    );
+    let held_back = format!("Pod head: NotScheduled: {why} (and 1 more pod)");
+    assert_eq!(
+        condition(&status, types::PODS_HELD_BACK),
+        ("True".to_owned(), "NotScheduled".to_owned(), held_back.clone())
+    );
+    assert_eq!(provisioning(&status), held_back);
+    passes.pods[0]["spec"]["nodeName"] = json!("n1");
+    let (_, _, message) = condition(&passes.next(), types::PODS_HELD_BACK);
+    assert!(
+        message.starts_with("Pod w1: NotScheduled: ") && message.ends_with("run?"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_autoscaler_that_has_ended_is_told_while_the_cluster_is_ready() {
+    let mut passes = Passes::new();
+    passes.next();
+    let head = &mut passes.pods[0];
+    head["spec"] = json!({"restartPolicy": "Never", "containers": [{"name": "ray"}, {"name": "autoscaler"}]});
+    head["status"]["conditions"] = json!([{"type": "Ready", "status": "False", "reason": "ContainersNotReady",
+        "message": "containers with unready status: [autoscaler]"}]);
+    head["status"]["containerStatuses"] = json!([
+        {"name": "ray", "state": {"running": {}}},
+        {"name": "autoscaler", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]);
+    let status = passes.next();
+    assert!(status.ready(), "as before: it is never taken back");
+    let (_, reason, message) = condition(&status, types::HEAD_POD_READY);
+    assert_eq!(reason, "OOMKilled");
+    assert!(message.ends_with("autoscaler: exit code 137 (OOMKilled)"), "{message}");
+    let why = "Pod head: container autoscaler: OOMKilled: not started again until the Pod is replaced (restartPolicy \
+               Never): exit code 137 (OOMKilled); the cluster does not scale until it runs";
+    assert_eq!(
+        condition(&status, types::PODS_HELD_BACK),
+        ("True".to_owned(), "OOMKilled".to_owned(), why.to_owned())
+    );
+}
+
 /// What `RayClusterProvisioned` says beyond its fixed words.
 fn provisioning(status: &RayClusterStatus) -> String {
     let (is, _, message) = condition(status, types::PROVISIONED);
@@ -234,8 +294,16 @@ fn a_worker_that_waits_for_its_head_says_so() {
         crate::plan::condition(Some(&status), types::PODS_HELD_BACK).is_none(),
         "it is as it should be"
     );
+    let sidecar = json!({"name": "istio-proxy", "state": {"running": {}}});
+    let statuses = &mut passes.pods[1]["status"]["initContainerStatuses"];
+    statuses.as_array_mut().unwrap().insert(0, sidecar);
+    assert_eq!(
+        provisioning(&passes.next()),
+        waits,
+        "a native sidecar runs on before it"
+    );
     passes.pods[0] = pod("head", "head", "Running", "True");
-    assert!(provisioning(&passes.next()).contains("`kubectl logs w1 -c wait-gcs-ready`"));
+    assert!(provisioning(&passes.next()).contains("`kubectl logs -n ns w1 -c wait-gcs-ready`"));
 }
 
 #[test]
@@ -293,6 +361,28 @@ fn what_is_held_back_from_the_autoscaler_is_a_condition() {
     assert!(condition(&status, types::WORKER_DELETION_HELD_BACK).2.contains("w1"));
     passes.held_back.clear();
     assert!(crate::plan::condition(Some(&passes.next()), types::WORKER_DELETION_HELD_BACK).is_none());
+}
+
+/// Forged statuses of pods and, through v1alpha1, of the RayCluster: one such condition, and no status is accepted any more.
+#[test]
+fn conditions_that_kubernetes_would_refuse_are_not_written() {
+    let mut passes = Passes::new();
+    passes.pods[0]["status"]["conditions"] = json!([{"type": "Ready", "status": "aaaa"}]);
+    let mut status = passes.next();
+    assert!(is(&status, types::HEAD_POD_READY, "Unknown", "Unknown"));
+
+    let conditions = status.conditions.as_mut().unwrap();
+    for (type_, value) in [("Stays", "True"), ("Goes", "aaaa"), ("Stays", "False")] {
+        let mut forged = conditions[0].clone();
+        (forged.type_, forged.status, forged.reason) = (type_.to_owned(), value.to_owned(), "Forged".to_owned());
+        conditions.push(forged);
+    }
+    passes.cluster.status = Some(status.clone());
+    for status in [passes.next(), invalid(Some(&status), "Wrong", "wrong", passes.time)] {
+        let conditions = status.conditions.iter().flatten();
+        let forged = conditions.filter(|condition| condition.reason == "Forged");
+        assert!(forged.map(|condition| condition.type_.as_str()).eq(["Stays"]));
+    }
 }
 
 #[test]
@@ -367,13 +457,17 @@ fn suspension_goes_through_its_conditions_and_back() {
         condition(&status, types::PROVISIONED).2,
         "RayCluster has been suspended"
     );
+    assert!(is(&passes.next(), types::SUSPENDED, "True", "RayClusterSuspended"));
+    for resumed in [Some(false), None] {
+        let mut passes = passes.clone();
+        passes.cluster.spec.suspend = resumed;
+        assert!(
+            is(&passes.next(), types::SUSPENDED, "False", "RayClusterSuspended"),
+            "{resumed:?}"
+        );
+    }
     passes.cluster.spec.suspend = None;
-    assert!(
-        is(&passes.next(), types::SUSPENDED, "True", "RayClusterSuspended"),
-        "only an explicit false resumes"
-    );
-    passes.cluster.spec.suspend = Some(false);
-    assert!(is(&passes.next(), types::SUSPENDED, "False", "RayClusterSuspended"));
+    passes.next();
     let status = passes.next();
     assert_eq!(status.state.as_deref(), Some("suspended"), "until it is ready again");
     passes.pods = Passes::new().pods;

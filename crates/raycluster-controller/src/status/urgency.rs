@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::conditions::{HEAD_POD_READY, PROVISIONED};
 use ray_api::v1::RayClusterStatus;
-use ray_runtime::pod::RayPod;
+use ray_runtime::pod::{NodeType, RayPod};
 
 use crate::plan::condition;
 
-/// Between the creation of pods and the first status.
+/// Between the creation of the first pod and the first status.
 const FIRST: SignedDuration = SignedDuration::from_secs(2);
 /// Between two steps of a cluster that has been ready once, and before the head's readiness is told.
 const STEP: SignedDuration = SignedDuration::from_secs(1);
@@ -28,13 +28,14 @@ pub fn may_wait(
     pods: &[Arc<RayPod>],
     now: Timestamp,
 ) -> SignedDuration {
-    if urgent(stored, new) {
+    if urgent(stored, new) || names_head_that_goes(stored, new, pods) {
         return SignedDuration::ZERO;
     }
     let head_ready = holds(Some(new), HEAD_POD_READY);
     let (last, pause) = match stored {
-        // Nothing is to be told before there are pods, and a little later there is more.
-        None => (pods.iter().filter_map(|pod| pod.created).max(), FIRST),
+        // Nothing is to be told before there are pods, and a little later there is more. Not the last pod counts: of a
+        // cluster that comes up for hours something must be told, too.
+        None => (pods.iter().filter_map(|pod| pod.created).min(), FIRST),
         Some(stored) => {
             let starting = !holds(Some(stored), PROVISIONED) && holds(Some(stored), HEAD_POD_READY) == head_ready;
             let last = stored.last_update_time.as_ref().map(|time| time.0);
@@ -55,6 +56,14 @@ fn urgent(stored: Option<&RayClusterStatus>, new: &RayClusterStatus) -> bool {
         || generation.is_some() && generation != new.observed_generation
         || holds(stored, HEAD_POD_READY) && !holds(Some(new), HEAD_POD_READY)
         || !holding(stored).eq(holding(Some(new)))
+}
+
+/// Whether this is the last occasion to name a head: only the status tells later that it existed, and its name must not
+/// come again.
+fn names_head_that_goes(stored: Option<&RayClusterStatus>, new: &RayClusterStatus, pods: &[Arc<RayPod>]) -> bool {
+    let name = |status: &RayClusterStatus| status.head.as_ref().and_then(|head| head.pod_name.clone());
+    let goes = |pod: &Arc<RayPod>| pod.node_type == NodeType::Head && pod.terminating();
+    pods.iter().any(goes) && stored.and_then(name) != name(new)
 }
 
 fn holds(status: Option<&RayClusterStatus>, type_: &str) -> bool {

@@ -49,7 +49,7 @@ impl Setting {
         let configuration = fs::read_to_string(folder.join("configuration.yaml"));
         Self {
             name: stem(folder),
-            switches: Switches::read(get),
+            switches: Switches::read(get).unwrap(),
             gates: get("FEATURE_GATES").unwrap_or_default().parse().unwrap(),
             defaults: configuration.map_or_else(
                 |_| PodDefaults::default(),

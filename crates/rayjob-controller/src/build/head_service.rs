@@ -7,6 +7,8 @@ use ray_api::head_service::HeadService;
 use ray_api::ports;
 use ray_api::switches::Switches;
 use ray_api::v1::{RayCluster, RayJob};
+use ray_dashboard::Authority;
+use ray_dashboard::head::InvalidAddress;
 
 use super::{KIND, owner};
 
@@ -20,15 +22,33 @@ pub fn build(job: &RayJob, cluster: &RayCluster, switches: &Switches) -> Service
     service
 }
 
-/// `host:port` of the dashboard: the RayCluster's own head Service and its port `dashboard`. `None` when the head
-/// declares ports and none of that name.
-#[must_use]
-pub fn dashboard_address(cluster: &RayCluster, switches: &Switches) -> Option<String> {
+/// Why a dashboard has no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAddress {
+    /// There is no port to ask.
+    #[error("The head container declares ports, but none named `dashboard`")]
+    NoPort,
+    /// The RayCluster's spec has been edited into what cannot be one.
+    #[error("The address of the RayCluster's head Service is not valid: {0}")]
+    Invalid(#[source] InvalidAddress),
+}
+
+/// `host:port` of the dashboard: the RayCluster's own head Service and its port `dashboard`.
+pub fn dashboard_address(cluster: &RayCluster, switches: &Switches) -> Result<Authority, NoAddress> {
     let service = of(cluster, switches);
-    let ports = service.for_cluster().spec?.ports?;
+    let ports = service
+        .for_cluster()
+        .spec
+        .and_then(|spec| spec.ports)
+        .unwrap_or_default();
     let named = |name: &Option<String>| name.as_deref() == Some(ports::DASHBOARD_NAME);
-    let port = ports.iter().find(|port| named(&port.name))?.port;
-    Some(format!("{}:{port}", service.domain_name()))
+    let port = ports
+        .iter()
+        .find(|port| named(&port.name))
+        .ok_or(NoAddress::NoPort)?
+        .port;
+    Authority::of_service(&service.name(), service.namespace, &switches.cluster_domain, port)
+        .map_err(NoAddress::Invalid)
 }
 
 /// The rules by which the RayCluster's head Service is made.

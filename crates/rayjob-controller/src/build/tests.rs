@@ -5,6 +5,7 @@ use ray_api::switches::Switches;
 use ray_api::v1::{RayCluster, RayJob};
 use rstest::rstest;
 
+use super::head_service::NoAddress;
 use super::submit_command::SubmitCommand;
 use super::submitter_job::Submission;
 use super::{head_service, ray_cluster, submitter_job};
@@ -20,7 +21,7 @@ fn submitter_of(job: &RayJob, cluster: &RayCluster, switches: &Switches) -> k8s_
     let id = job.spec.job_id.clone().unwrap_or_else(|| "rayjob-sample-x7k2p".into());
     let submission = Submission {
         cluster,
-        dashboard: &dashboard,
+        dashboard: dashboard.as_str(),
         id: &id,
         switches,
     };
@@ -109,8 +110,8 @@ fn the_script_is_kuberays() {
 }
 
 #[rstest]
-#[case::entrypoint_is_trimmed_and_unquoted(&|job: &mut RayJob| job.spec.entrypoint = Some("\n a | b $X\n".into()),
-    "--submission-id id -- a | b $X ; fi")]
+#[case::entrypoint_is_trimmed(&|job: &mut RayJob| job.spec.entrypoint = Some("\n python a.py --b=1,2  x@y:z\n".into()),
+    "--submission-id id -- python a.py --b=1,2  x@y:z ; fi")]
 #[case::no_entrypoint_leaves_two_spaces(&|job: &mut RayJob| job.spec.entrypoint = None,
     "--submission-id id --  ; fi")]
 #[case::numbers_have_six_decimals(&|job: &mut RayJob| job.spec.entrypoint_num_cpus = Some(0.1),
@@ -120,9 +121,9 @@ fn the_script_is_kuberays() {
 #[case::resources_are_quoted_as_they_are(&|job: &mut RayJob| job.spec.entrypoint_resources = Some("{\"a\": 1}".into()),
     r#"--submission-id id --entrypoint-resources "{\"a\": 1}" -- python"#)]
 #[case::metadata_is_sorted_json(&|job: &mut RayJob| {
-        job.spec.metadata = Some([("b".into(), "<`$x`>".into()), ("a".into(), "1".into())].into());
+        job.spec.metadata = Some([("b".into(), "<x>".into()), ("a".into(), "1".into())].into());
     },
-    r#"--no-wait --metadata-json "{\"a\":\"1\",\"b\":\"\\u003c`$x`\\u003e\"}" --submission-id id -- python"#)]
+    r#"--no-wait --metadata-json "{\"a\":\"1\",\"b\":\"\\u003cx\\u003e\"}" --submission-id id -- python"#)]
 #[case::yaml_is_read_as_go_reads_it(&|job: &mut RayJob| job.spec.runtime_env_yaml = Some("{b: on, a: [1, 2.0, x]}".into()),
     r#"--no-wait --runtime-env-json "{\"a\":[1,2,\"x\"],\"b\":true}" --submission-id id -- python"#)]
 fn flags_follow_the_spec(#[case] change: &dyn Fn(&mut RayJob), #[case] want: &str) {
@@ -172,7 +173,7 @@ fn a_head_without_a_dashboard_port_has_no_address() {
         .retain(|port| port.name.as_deref() != Some("dashboard"));
     assert_eq!(
         head_service::dashboard_address(&cluster_of(&job), &Switches::default()),
-        None
+        Err(NoAddress::NoPort)
     );
 }
 
@@ -191,5 +192,25 @@ fn a_cluster_without_ports_has_the_default_address() {
         ..Switches::default()
     };
     let address = head_service::dashboard_address(&cluster, &switches);
-    assert_eq!(address.as_deref(), Some("shared-head-svc.ns.svc.corp:8265"));
+    assert_eq!(address.unwrap().as_str(), "shared-head-svc.ns.svc.corp:8265");
+    let flags = &mut cluster.spec.head_group_spec.ray_start_params;
+    *flags = Some([("dashboard-port".to_owned(), "8266".to_owned())].into());
+    let address = head_service::dashboard_address(&cluster, &switches);
+    assert_eq!(address.unwrap().as_str(), "shared-head-svc.ns.svc.corp:8266");
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_is_no_address() {
+    for name in [
+        "169.254.169.254/latest/meta-data?x=",
+        "kubernetes.default",
+        "a@b",
+        "a:80",
+    ] {
+        let mut cluster = cluster_of(&sample());
+        let service = cluster.spec.head_group_spec.head_service.get_or_insert_default();
+        service.metadata.name = Some(name.into());
+        let address = head_service::dashboard_address(&cluster, &Switches::default());
+        assert!(matches!(address, Err(NoAddress::Invalid(_))), "{name}: {address:?}");
+    }
 }

@@ -1,11 +1,13 @@
 //! The observer over the fake dashboard, on tokio's paused clock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use ray_api::v1::job::JobStatus;
+use ray_dashboard::bounded::Limits;
 use ray_dashboard::fake::{FakeDashboard, direct};
-use ray_dashboard::{JobInfo, Route};
+use ray_dashboard::{Bounded, JobInfo};
 use tokio::time::Instant;
 
 use super::*;
@@ -21,7 +23,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// Secrets of which `missing` does not exist; the others hold their own name and how often they were read.
+/// Secrets of which `missing` does not exist, and reading `panics` panics the first two times; the others hold their own name and how often they were read.
 #[derive(Default)]
 struct Secrets(AtomicUsize);
 
@@ -29,10 +31,11 @@ impl Tokens for Secrets {
     fn read<'a>(&'a self, _: &'a str, secret: &'a str) -> BoxFuture<'a, Result<Token, String>> {
         let count = self.0.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
+            assert!(secret != "panics" || count > 1, "on purpose");
             if secret == "missing" {
                 Err("no such Secret".to_owned())
             } else {
-                Ok(Token::new(format!("{secret}{count}")))
+                Token::new(&format!("{secret}{count}")).map_err(|error| error.to_string())
             }
         })
     }
@@ -50,15 +53,18 @@ impl Bench {
     fn new() -> Self {
         let (dashboard, secrets, woken) = (Arc::new(FakeDashboard::default()), Arc::default(), Arc::default());
         let observer = Observer::new(Parts {
-            dashboard: dashboard.clone(),
+            dashboard: Arc::new(Bounded::new(Arc::clone(&dashboard), Limits::default())),
+            strays: Box::new(|target| (target.cluster == "outside").then(|| "strays".to_owned())),
             tokens: Arc::clone(&secrets) as Arc<dyn Tokens>,
             clock: Arc::new(TokioClock(Instant::now())),
+            leadership: Leadership::always(),
             wake: {
                 let woken: Arc<AtomicUsize> = Arc::clone(&woken);
                 Box::new(move |_| {
                     woken.fetch_add(1, Ordering::Relaxed);
                 })
             },
+            tasks: Tasks::new(&prometheus::Registry::new()).unwrap(),
         });
         Self {
             observer,
@@ -86,9 +92,9 @@ fn target() -> Target {
     Target {
         job_uid: "uid".into(),
         submission_id: JOB.into(),
-        route: Route::Direct {
-            authority: "head".into(),
-        },
+        route: direct("head").route,
+        cluster: "cluster".into(),
+        service: (ObjectKey::new("ns", "head"), "uid".into()),
         head_pod: Some(("head-1".into(), "10.0.0.1".into())),
         secret: None,
     }
@@ -115,6 +121,22 @@ async fn a_change_wakes_and_a_repetition_does_not() {
     let asked = bench.asked();
     seconds(60).await;
     assert_eq!((bench.latest(&target()), bench.asked()), (None, asked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_panics_is_asked_again_and_a_stop_that_panics_is_over() {
+    let bench = Bench::new();
+    let target = Target {
+        secret: Some(("ns".into(), "panics".into())),
+        ..target()
+    };
+    bench.observer.watch(&bench.key, &target, false, None);
+    bench.observer.stop(&bench.key, &target);
+    seconds(0).await;
+    assert_eq!(bench.observer.stopping(&bench.key, &target.job_uid), Stop::Over);
+    assert_eq!((bench.latest(&target), bench.woken()), (None, 1), "woken by the stop");
+    seconds(1).await;
+    assert_eq!((bench.latest(&target), bench.woken()), (Some(Answer::NotFound), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,4 +251,39 @@ async fn a_stop_of_a_missing_token_is_over_at_once() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(bench.observer.stopping(&bench.key, "uid"), Stop::Over);
     assert_eq!(bench.asked(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_after_the_observers_end() {
+    let bench = Bench::new();
+    bench.dashboard.hang(&direct("head"), Duration::from_secs(3));
+    bench.observer.watch(&bench.key, &target(), false, None);
+    bench.observer.stop(&bench.key, &target());
+    seconds(1).await;
+    let Bench {
+        observer,
+        dashboard,
+        woken,
+        ..
+    } = bench;
+    drop(observer);
+    let asked = dashboard.asked().len();
+    seconds(60).await;
+    assert_eq!((dashboard.asked().len(), woken.load(Ordering::Relaxed)), (asked, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_the_service_does_not_lead_to_is_neither_asked_nor_stopped() {
+    let bench = Bench::new();
+    let outside = Target {
+        cluster: "outside".into(),
+        secret: Some(("ns".into(), "token".into())),
+        ..target()
+    };
+    bench.observer.watch(&bench.key, &outside, false, None);
+    bench.observer.stop(&bench.key, &outside);
+    seconds(60).await;
+    assert_eq!(bench.latest(&outside), Some(Answer::Failed("strays".into())));
+    assert_eq!(bench.observer.stopping(&bench.key, "uid"), Stop::Over);
+    assert_eq!((bench.asked(), bench.secrets.0.load(Ordering::Relaxed)), (0, 0));
 }

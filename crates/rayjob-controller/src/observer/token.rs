@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::Client;
 use ray_api::authentication::TOKEN_KEY;
 use ray_dashboard::Token;
+use ray_runtime::objects::Objects;
 
 use super::Tokens;
+use crate::text::bounded;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -25,16 +27,25 @@ impl SecretTokens {
     }
 
     async fn read_secret(&self, namespace: &str, name: &str) -> Result<Token, String> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = tokio::time::timeout(DEADLINE, api.get(name))
-            .await
-            .map_err(|_| format!("failed to get auth secret {namespace}/{name}: no answer"))?
-            .map_err(|error| format!("failed to get auth secret {namespace}/{name}: {error}"))?;
+        let api: Objects<Secret> = Objects::new(&self.client, namespace);
+        let failed = |why: &str| format!("failed to get auth secret {namespace}/{name}: {why}");
+        let secret = match tokio::time::timeout(DEADLINE, api.get(name)).await {
+            Ok(Ok(secret)) => secret,
+            Ok(Err(kube::Error::Api(status))) => return Err(failed(&bounded(&status.message))),
+            // Others may quote what does not decode.
+            Ok(Err(kube::Error::SerdeError(_))) => return Err(failed("the answer is unreadable")),
+            Ok(Err(error)) => return Err(failed(&bounded(&error.to_string()))),
+            Err(_) => return Err(failed("no answer")),
+        };
         let token = secret.data.as_ref().and_then(|data| data.get(TOKEN_KEY));
-        let token = token.and_then(|token| String::from_utf8(token.0.clone()).ok());
-        token
-            .map(Token::new)
-            .ok_or_else(|| format!("auth token key {TOKEN_KEY:?} not found in secret {namespace}/{name}"))
+        let token = token.and_then(|token| std::str::from_utf8(&token.0).ok());
+        let Some(token) = token else {
+            return Err(format!(
+                "auth token key {TOKEN_KEY:?} not found in secret {namespace}/{name}"
+            ));
+        };
+        let unfit = |wrong| format!("the token in secret {namespace}/{name} cannot be sent: {wrong}");
+        Token::new(token).map_err(unfit)
     }
 }
 

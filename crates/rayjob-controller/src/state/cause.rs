@@ -52,6 +52,8 @@ causes! {
     ClusterStarting = "the RayCluster is not ready",
     /// The head offers no port `dashboard`.
     NoDashboardPort = "the head has no port named dashboard",
+    /// Its head Service cannot have an address.
+    NoDashboardAddress = "the address of the head Service is not valid",
     /// The submitter is created.
     SubmitterMissing = "the submitter does not exist",
     /// A Job of that name belongs to somebody else.

@@ -7,6 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use ray_api::v1::RayJobSpec;
 use ray_api::v1::job::{JobDeploymentStatus, JobFailedReason, JobStatus, RayJobStatus};
 
+use crate::text::bounded;
+
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conclusion {
@@ -21,11 +23,11 @@ pub struct Conclusion {
 impl Conclusion {
     /// A failure of our finding.
     #[must_use]
-    pub fn failed(reason: JobFailedReason, message: impl Into<String>) -> Self {
+    pub fn failed(reason: JobFailedReason, message: impl AsRef<str>) -> Self {
         Self {
             complete: false,
             reason: Some(reason),
-            message: Some(message.into()),
+            message: Some(bounded(message.as_ref())),
         }
     }
 

@@ -4,13 +4,13 @@
 //! becomes of its spec.
 
 use ray_api::finalizers;
-use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
+use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
 
 use super::cause::Cause;
 use super::observed::{Stop, Submitter, owns};
 use super::pass::{Pass, after};
 use super::starting::selected_cluster;
-use super::step::{Effect, Guard, Step};
+use super::step::{Effect, Guard, Step, Until};
 
 /// `Suspending` and `Retrying`: both children are deleted at once, and the attempt is forgotten when both are gone.
 pub(super) fn clean_up(pass: &Pass<'_>) -> Step {
@@ -21,7 +21,7 @@ pub(super) fn clean_up(pass: &Pass<'_>) -> Step {
     {
         left = true;
         if cluster.metadata.deletion_timestamp.is_none() {
-            effects.push(Effect::DeleteCluster);
+            effects.push(Effect::DeleteCluster(Until::PodsAreGone));
         }
     }
     match pass.observed.submitter {
@@ -68,7 +68,7 @@ pub(super) fn suspended(pass: &Pass<'_>) -> Step {
         return Step::wait(Cause::Suspended);
     }
     let mut next = pass.status.clone();
-    next.job_status = Some(JobStatus::New);
+    next.job_status = None;
     next.job_deployment_status = Some(JobDeploymentStatus::New);
     pass.record(next, Cause::Resumed)
 }
@@ -93,7 +93,7 @@ pub(super) fn finished(pass: &Pass<'_>) -> Step {
         return Step::act([Effect::DeleteSelf], Cause::Expired);
     }
     match pass.standing_cluster() {
-        Some(cluster) if owns(pass.job, cluster) => Step::act([Effect::DeleteCluster], Cause::Expired),
+        Some(cluster) if owns(pass.job, cluster) => Step::act([Effect::DeleteCluster(Until::AtOnce)], Cause::Expired),
         _ => Step::wait(Cause::Finished),
     }
 }

@@ -1,6 +1,8 @@
 //! What a step looks at besides the RayJob: its children as the caches show them, and what Ray said.
 
 use jiff::Timestamp;
+use kube::Resource;
+use ray_api::owners;
 use ray_api::v1::{RayCluster, RayJob};
 
 use crate::observation::Observation;
@@ -8,8 +10,10 @@ use crate::observation::Observation;
 /// The world of one RayJob.
 #[derive(Clone, Debug)]
 pub struct Observed<'a> {
-    /// The RayCluster that the status names.
+    /// The RayCluster that the status names, if this RayJob may use it.
     pub cluster: Option<&'a RayCluster>,
+    /// What keeps the RayCluster of that name from being used.
+    pub obstacle: Option<&'a Obstacle>,
     /// The Kubernetes Job of the RayJob's name.
     pub submitter: Submitter,
     /// The RayJob's head Service.
@@ -20,6 +24,15 @@ pub struct Observed<'a> {
     pub stop: Stop,
     /// Random ends of new names: of the cluster, and of the submission id.
     pub suffixes: [String; 2],
+}
+
+/// What keeps a RayCluster from being used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is somebody else's, perhaps a deleted RayJob's of this name. It counts as absent, and its name is taken.
+    Foreign,
+    /// It does not decode; why. Only its metadata is known.
+    Unreadable(String),
 }
 
 /// The submitter.
@@ -46,6 +59,17 @@ pub struct SubmitterEnd {
     pub at: Timestamp,
     /// Reason and message of its failure.
     pub failure: Option<(String, String)>,
+}
+
+impl SubmitterEnd {
+    /// Its failure in KubeRay's words; `None` when it completed.
+    #[must_use]
+    pub fn failure_text(&self) -> Option<String> {
+        let (reason, message) = self.failure.as_ref()?;
+        Some(format!(
+            "Job submission has failed. Reason: {reason}. Message: {message}"
+        ))
+    }
 }
 
 /// The RayJob's head Service.
@@ -81,10 +105,14 @@ impl Submitter {
     }
 }
 
+/// Whether the RayJob may run on `cluster`: one that it selects may be anybody's, else it must be its own.
+#[must_use]
+pub fn may_use(job: &RayJob, cluster: &impl Resource) -> bool {
+    job.spec.selects_cluster() || owns(job, cluster)
+}
+
 /// Whether `cluster` was made for this RayJob and no other, also no earlier one of its name.
 #[must_use]
-pub fn owns(job: &RayJob, cluster: &RayCluster) -> bool {
-    let uid = job.metadata.uid.as_deref().unwrap_or_default();
-    let mut owners = cluster.metadata.owner_references.iter().flatten();
-    owners.any(|owner| owner.controller == Some(true) && owner.uid == uid)
+pub fn owns(job: &RayJob, cluster: &impl Resource) -> bool {
+    owners::controlled_by(cluster.meta(), job.metadata.uid.as_deref().unwrap_or_default())
 }

@@ -1,9 +1,11 @@
 //! Whether Ray is to be asked about a job, where, and what makes an answer obsolete.
 
 use ray_api::authentication::TokenAuthentication;
+use ray_api::object_name::ObjectName;
 use ray_api::v1::job::JobDeploymentStatus;
 use ray_api::v1::{RayCluster, RayJob};
 use ray_dashboard::Route;
+use ray_runtime::object_key::ObjectKey;
 
 use super::Rules;
 use super::observed::Observed;
@@ -19,6 +21,10 @@ pub struct Target {
     pub submission_id: String,
     /// The way to the dashboard.
     pub route: Route,
+    /// Name of the RayCluster.
+    pub cluster: String,
+    /// The Service that is the way, and the UID of the RayCluster, which must own it.
+    pub service: (ObjectKey, String),
     /// Name and address of the head pod.
     pub head_pod: Option<(String, String)>,
     /// Namespace of the RayCluster and Secret of the token.
@@ -39,7 +45,7 @@ pub enum Way {
 #[must_use]
 pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) -> Option<Target> {
     let status = job.status.as_ref()?;
-    let cluster = observed.cluster?;
+    let cluster = observed.cluster.filter(|_| observed.obstacle.is_none())?;
     let running = status.phase() == JobDeploymentStatus::Running || job.metadata.deletion_timestamp.is_some();
     if !running || status.ray_status().terminal() {
         return None;
@@ -47,11 +53,14 @@ pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) ->
     let submission_id = status.job_id.clone().filter(|id| !id.is_empty())?;
     let name = cluster.metadata.name.as_deref()?;
     let namespace = cluster.metadata.namespace.clone()?;
+    let service = ObjectKey::new(&namespace, head_service::of(cluster, &rules.switches).name());
     let token = TokenAuthentication::of(cluster.spec.auth_options.as_ref(), name);
     Some(Target {
         job_uid: job.metadata.uid.clone()?,
         submission_id,
-        route: route(cluster, rules, way)?,
+        route: route(cluster, &service, rules, way)?,
+        cluster: name.to_owned(),
+        service: (service, cluster.metadata.uid.clone().unwrap_or_default()),
         head_pod: head_pod(cluster),
         secret: match token {
             Some(TokenAuthentication::Secret(secret)) => Some((namespace, secret)),
@@ -60,15 +69,15 @@ pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) ->
     })
 }
 
-fn route(cluster: &RayCluster, rules: &Rules, way: Way) -> Option<Route> {
+fn route(cluster: &RayCluster, service: &ObjectKey, rules: &Rules, way: Way) -> Option<Route> {
     match way {
         Way::Direct => {
-            let authority = head_service::dashboard_address(cluster, &rules.switches)?;
+            let authority = head_service::dashboard_address(cluster, &rules.switches).ok()?;
             Some(Route::Direct { authority })
         }
         Way::Proxy => Some(Route::Proxy {
-            namespace: cluster.metadata.namespace.clone()?,
-            service: head_service::of(cluster, &rules.switches).name(),
+            namespace: ObjectName::new(&service.namespace).ok()?,
+            service: ObjectName::new(&service.name).ok()?,
         }),
     }
 }

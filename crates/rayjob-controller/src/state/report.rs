@@ -13,6 +13,8 @@ pub enum Report {
     SubmitterNotOurs(String),
     /// The head declares ports and none named `dashboard`.
     NoDashboardPort(String),
+    /// The RayCluster's spec gives its head Service no valid address, and why.
+    NoDashboardAddress(String, String),
     /// The status holds a phase that this version does not know.
     UnknownPhase(String),
 }
@@ -26,6 +28,7 @@ impl Report {
             Self::SelectedClusterMissing(_) => "RayClusterNotFound",
             Self::SubmitterNotOurs(_) => "RayJobSubmitterConflict",
             Self::NoDashboardPort(_) => "DashboardPortNotFound",
+            Self::NoDashboardAddress(..) => "InvalidDashboardAddress",
             Self::UnknownPhase(_) => "InvalidRayJobStatus",
         }
     }
@@ -45,6 +48,10 @@ impl Report {
             Self::NoDashboardPort(cluster) => format!(
                 "The head container of RayCluster {namespace}/{cluster} declares ports, but none named `dashboard`. Add \
                  it (8265 unless rayStartParams say otherwise) to the RayJob and create it anew"
+            ),
+            Self::NoDashboardAddress(cluster, why) => format!(
+                "The address of the head Service of RayCluster {namespace}/{cluster} is not valid, and Ray is not asked: \
+                 {why}. Correct spec.headGroupSpec of the RayCluster"
             ),
             Self::UnknownPhase(phase) => format!(
                 "{namespace}/{name}: status.jobDeploymentStatus is {phase:?}, which this version does not know. A newer \

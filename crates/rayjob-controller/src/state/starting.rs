@@ -10,10 +10,11 @@ use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
 use super::cause::Cause;
 use super::conclusion::Conclusion;
 use super::deadline::Deadline;
-use super::observed::{Submitter, owns};
+use super::observed::Submitter;
 use super::pass::Pass;
 use super::report::Report;
 use super::step::{Effect, Step};
+use crate::build::head_service::{NoAddress, dashboard_address};
 use crate::status;
 
 /// `""`: the finalizer, then the ids.
@@ -34,21 +35,30 @@ pub(super) fn new(pass: &Pass<'_>) -> Step {
     next.job_id = id.or(Some(submission));
     let selected = selected_cluster(pass).map(str::to_owned);
     next.ray_cluster_name = filled(&next.ray_cluster_name).or(selected).or(Some(cluster));
-    next.job_status = Some(JobStatus::New);
+    next.job_status = None;
     next.job_deployment_status = Some(JobDeploymentStatus::Initializing);
     next.start_time = Some(pass.time());
     (next.reason, next.message) = (None, None);
     pass.record(next, Cause::AttemptBegins)
 }
 
-/// `ValidationFailed` with a spec that holds: the attempt goes on where it was, or begins. One that has ended stays so.
+/// `ValidationFailed` with a spec that holds: the RayJob goes on where it was.
+///
+/// The phase before is not recorded, but what belongs to it is: an end has a time; only a submitted job has an address
+/// of its dashboard, or a status of Ray's; only an attempt that has begun has a cluster; and of a suspended one nothing is
+/// left but the time of its start.
 pub(super) fn corrected(pass: &Pass<'_>) -> Step {
     let mut next = pass.status.clone();
+    let said = next.ray_status();
+    let submitted = next.dashboard_url.as_deref().is_some_and(|url| !url.is_empty()) || said != JobStatus::New;
     let begun = !pass.cluster_name().is_empty() && next.start_time.is_some();
-    let phase = match (next.end_time.is_some(), next.ray_status()) {
+    let rests = next.start_time.is_some() && pass.job.spec.suspended();
+    let phase = match (next.end_time.is_some(), said) {
         (true, JobStatus::Succeeded | JobStatus::Stopped) => JobDeploymentStatus::Complete,
         (true, _) => JobDeploymentStatus::Failed,
+        (false, _) if begun && submitted => JobDeploymentStatus::Running,
         (false, _) if begun => JobDeploymentStatus::Initializing,
+        (false, _) if rests => JobDeploymentStatus::Suspended,
         (false, _) => JobDeploymentStatus::New,
     };
     next.job_deployment_status = Some(phase);
@@ -82,6 +92,7 @@ pub(super) fn initializing(pass: &Pass<'_>) -> Step {
         );
     }
     let mut step = match (pass.observed.cluster, ready) {
+        _ if pass.name_taken() => renamed(pass, next),
         (Some(_), Some(cluster)) => submission(pass, cluster, next),
         (Some(cluster), None) => unready(pass, cluster, next),
         (None, _) => absent(pass, next),
@@ -105,17 +116,22 @@ fn absent(pass: &Pass<'_>, mut next: RayJobStatus) -> Step {
     pass.record(next, Cause::SelectedClusterMissing).reporting(report)
 }
 
-/// A cluster that cannot be used, or not yet.
+/// Somebody else has a cluster of the recorded name: another name is recorded.
+fn renamed(pass: &Pass<'_>, mut next: RayJobStatus) -> Step {
+    let name = pass.job.metadata.name.as_deref().unwrap_or_default();
+    next.ray_cluster_name = Some(format!("{name}-{}", pass.observed.suffixes[0]));
+    (next.ray_cluster_status, next.message) = (None, None);
+    pass.record(next, Cause::ClusterNotOurs)
+}
+
+/// A cluster that cannot be used yet.
 fn unready(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Step {
     if cluster.metadata.deletion_timestamp.is_some() {
         return Step::wait(Cause::ClusterDeleting);
     }
-    if selected_cluster(pass).is_none() && !owns(pass.job, cluster) {
-        let name = pass.job.metadata.name.as_deref().unwrap_or_default();
-        next.ray_cluster_name = Some(format!("{name}-{}", pass.observed.suffixes[0]));
-        return pass.record(next, Cause::ClusterNotOurs);
-    }
-    if cluster.status.is_some() {
+    if let Some(unreadable) = pass.unreadable() {
+        next.message = Some(unreadable);
+    } else if cluster.status.is_some() {
         next.ray_cluster_status.clone_from(&cluster.status);
         next.message = Some(status::waits_for(cluster));
     }
@@ -125,10 +141,20 @@ fn unready(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Ste
 /// A ready cluster.
 fn submission(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Step {
     next.ray_cluster_status.clone_from(&cluster.status);
-    let Some(dashboard) = pass.dashboard() else {
-        let report = Report::NoDashboardPort(pass.cluster_name().to_owned());
-        next.message = Some("The head container declares ports, but none named `dashboard`".to_owned());
-        return pass.record(next, Cause::NoDashboardPort).reporting(report);
+    let dashboard = match dashboard_address(cluster, &pass.rules.switches) {
+        Ok(address) => address.as_str().to_owned(),
+        Err(wrong) => {
+            let name = pass.cluster_name().to_owned();
+            next.message = Some(wrong.to_string());
+            let (cause, report) = match wrong {
+                NoAddress::NoPort => (Cause::NoDashboardPort, Report::NoDashboardPort(name)),
+                NoAddress::Invalid(why) => (
+                    Cause::NoDashboardAddress,
+                    Report::NoDashboardAddress(name, why.to_string()),
+                ),
+            };
+            return pass.record(next, cause).reporting(report);
+        }
     };
     match pass.observed.submitter {
         Submitter::Absent => Step::act([Effect::CreateSubmitter { dashboard }], Cause::SubmitterMissing),

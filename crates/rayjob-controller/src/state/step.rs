@@ -37,7 +37,7 @@ pub enum Effect {
     /// Creates the RayCluster of the recorded name.
     CreateCluster,
     /// Deletes that RayCluster.
-    DeleteCluster,
+    DeleteCluster(Until),
     /// Creates the Kubernetes Job that submits the recorded id to this dashboard.
     CreateSubmitter {
         /// `host:port`.
@@ -53,6 +53,15 @@ pub enum Effect {
     StopJob,
     /// Deletes the RayJob.
     DeleteSelf,
+}
+
+/// How long a deleted RayCluster stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until its pods are gone: their resources are free for a queue, or for the next attempt, when it is.
+    PodsAreGone,
+    /// Not at all; its pods go after it.
+    AtOnce,
 }
 
 /// An absence that a live read must confirm.

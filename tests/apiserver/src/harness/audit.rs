@@ -98,6 +98,12 @@ impl Call {
         self.about_work() && !matches!(self.verb.as_str(), "list" | "watch") && self.resource() != "events"
     }
 
+    /// A list or a watch of what passes read. Nothing waits for that of the kinds that nobody runs.
+    pub fn reads_all(&self) -> bool {
+        let not_run = matches!(self.resource().as_str(), "rayservices" | "raycronjobs");
+        matches!(self.verb.as_str(), "list" | "watch") && !not_run
+    }
+
     pub fn is(&self, verb: &str, resource: &str) -> bool {
         self.verb == verb && self.resource() == resource
     }

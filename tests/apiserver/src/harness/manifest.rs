@@ -33,7 +33,7 @@ pub fn ray_job(name: &str, dashboard: u16) -> Value {
         "apiVersion": "ray.io/v1",
         "kind": "RayJob",
         "metadata": { "name": name },
-        "spec": { "entrypoint": "python -c 'print(1)'", "rayClusterSpec": cluster },
+        "spec": { "entrypoint": "python main.py", "rayClusterSpec": cluster },
     })
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, Service};
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, Secret, Service};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::{DynamicObject, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -216,14 +216,35 @@ impl Place {
         let denied = calls.iter().filter(|call| call.denied()).filter(standing);
         let denied: Vec<_> = denied.collect();
         assert!(denied.is_empty(), "denied:\n{}", audit::lines(denied));
+        let secrets = self.secret_texts().await;
         for log in self.log_texts() {
             assert!(!log.contains("panicked"), "{log}");
+            let told = secrets.iter().filter(|(_, text)| log.contains(text.as_str()));
+            let told: Vec<_> = told.map(|(name, _)| name).collect();
+            assert!(told.is_empty(), "the log has what is in the Secrets {told:?}");
         }
         namespaces
             .delete(&self.namespace, &DeleteParams::default())
             .await
             .unwrap();
         fs::remove_dir_all(&self.directory).unwrap();
+    }
+
+    /// What the Secrets of the namespace hold, with their names: as it is, and as the API server sends it.
+    async fn secret_texts(&self) -> Vec<(String, String)> {
+        let secrets = self.api::<Secret>().list(&ListParams::default()).await.unwrap();
+        let mut texts = Vec::new();
+        for secret in secrets {
+            for value in secret.data.iter().flat_map(|data| data.values()) {
+                let sent = serde_json::to_value(value).unwrap();
+                let plain = String::from_utf8_lossy(&value.0).into_owned();
+                let both = [plain, sent.as_str().unwrap().to_owned()];
+                // Shorter ones are in any log.
+                let long = both.into_iter().filter(|text| text.len() >= 8);
+                texts.extend(long.map(|text| (secret.name_any(), text)));
+            }
+        }
+        texts
     }
 
     fn log_texts(&self) -> Vec<String> {

@@ -42,9 +42,7 @@ async fn a_cluster_of_four_pods_takes_few_calls() {
         assert!(counted.len() <= 8 + seconds, "{}", lines(counted));
         // The goal is two.
         assert!(events <= 3, "{events} events");
-        let late = calls
-            .iter()
-            .filter(|call| matches!(call.verb.as_str(), "list" | "watch"));
+        let late = calls.iter().filter(|call| call.reads_all());
         assert_eq!(lines(late), "", "lists and watches come once a process");
     }
     place.end().await;

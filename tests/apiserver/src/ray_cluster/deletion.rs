@@ -2,15 +2,16 @@
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta};
 use kube::{Api, ResourceExt};
-use ray_api::v1::RayCluster;
+use ray_api::finalizers;
+use ray_api::v1::{RayCluster, RayJob};
 use serde_json::json;
 
 use super::{has_workers, heads, ready};
 use crate::harness::manifest::{cluster, with};
 use crate::harness::wait::{SOON, holds};
-use crate::harness::{Place, RAY_CLUSTER, eventually, seconds};
+use crate::harness::{Place, RAY_CLUSTER, RAY_JOB, eventually, seconds};
 
 #[tokio::test]
 async fn everything_goes_with_the_cluster() {
@@ -122,4 +123,59 @@ async fn a_namespace_goes_with_its_clusters_and_without_a_storm() {
         crate::harness::audit::table(calls)
     );
     other.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_cleanup_holds_a_cluster_no_longer_than_its_time_out() {
+    let place = Place::new("cleanup-refused").await;
+    let _controller = place.controller(RAY_CLUSTER).await;
+    let quota = json!({ "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "no-jobs" },
+        "spec": { "hard": { "count/jobs.batch": "0" } } });
+    place.create(quota).await;
+    // Tries that back off come after 16 s and after 32 s.
+    let redis = json!({
+        "metadata": { "annotations": { "ray.io/gcs-ft-deletion-timeout": "20" } },
+        "spec": { "gcsFaultToleranceOptions": { "redisAddress": "redis:6379" } },
+    });
+    place.create(with(cluster("c", 0), redis)).await;
+    ready(&place, "c").await;
+    place.delete::<RayCluster>("c").await;
+    let began = std::time::Instant::now();
+    eventually("the cluster is gone", SOON, async || {
+        let found = place.api::<RayCluster>().get_opt("c").await.unwrap();
+        holds(found.is_none(), || "it is there".to_owned())
+    })
+    .await;
+    let took = began.elapsed();
+    assert!((seconds(18)..seconds(28)).contains(&took), "{took:?}");
+    let events = place.events("c").await;
+    let told = |reason: &str, text: &str| events.iter().any(|(_, is, note)| is == reason && note.contains(text));
+    assert!(told("FailedToCreateRedisCleanupJob", "no-jobs"), "{events:?}");
+    assert!(told("ForceDeletedStuckCluster", "after 2"), "{events:?}");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn what_v1_refuses_for_ever_can_be_deleted() {
+    let place = Place::new("refused").await;
+    let _controllers = [place.controller(RAY_CLUSTER).await, place.controller(RAY_JOB).await];
+    let spec = json!({ "headGroupSpec": { "rayStartParams": {}, "template": { "spec": { "containers": [5] } } } });
+    let object = |kind: &str, finalizer: &str, spec: &serde_json::Value| {
+        json!({ "apiVersion": "ray.io/v1alpha1", "kind": kind, "metadata": { "name": "x", "finalizers": [finalizer] },
+            "spec": spec })
+    };
+    let job = json!({ "entrypoint": "true", "rayClusterSpec": spec });
+    place
+        .create(object("RayCluster", finalizers::REDIS_CLEANUP, &spec))
+        .await;
+    place.create(object("RayJob", finalizers::RAY_JOB, &job)).await;
+    place.delete::<PartialObjectMeta<RayCluster>>("x").await;
+    place.delete::<PartialObjectMeta<RayJob>>("x").await;
+    eventually("both are gone", SOON, async || {
+        let cluster = place.api::<RayCluster>().get_metadata_opt("x").await.unwrap();
+        let job = place.api::<RayJob>().get_metadata_opt("x").await.unwrap();
+        holds(cluster.is_none() && job.is_none(), || format!("{cluster:?} {job:?}"))
+    })
+    .await;
+    place.end().await;
 }

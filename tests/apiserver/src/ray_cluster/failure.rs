@@ -60,6 +60,10 @@ async fn a_head_that_ended_or_went_is_replaced_and_its_workers_stay() {
             let new = now
                 .first()
                 .is_some_and(|new| new.uid() != head.uid() && new.metadata.deletion_timestamp.is_none());
+            let again = now
+                .iter()
+                .any(|new| new.name_any() == head.name_any() && new.uid() != head.uid());
+            assert!(!again, "a new head has a new name");
             holds(new, || format!("{:?}", names(&now)))
         })
         .await;

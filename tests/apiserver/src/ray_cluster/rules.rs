@@ -131,9 +131,6 @@ async fn so_does_one_that_breaks_a_rule_of_a_feature_behind_a_gate() {
     let gate = |(name, enabled)| json!({ "name": name, "enabled": enabled });
     let gates = [
         ("GCSFaultToleranceEmbeddedStorage", true),
-        ("RayClusterHistoryServer", true),
-        ("RayClusterMTLS", true),
-        ("RayClusterNetworkPolicy", true),
         ("RayJobDeletionPolicy", false),
     ];
     let stage = Stage::new("gated-rules", &json!(gates.map(gate)).to_string()).await;

@@ -1,15 +1,16 @@
 //! Replicas: up, down, by name, and a group at a time.
 
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
 use ray_api::v1::RayCluster;
 use serde_json::{Value, json};
 
-use super::{has_workers, heads, names, ready, status, workers};
+use super::{becomes, has_workers, heads, names, ready, status, workers};
 use crate::harness::manifest::{cluster, group, with};
-use crate::harness::wait::holds;
-use crate::harness::{Place, RAY_CLUSTER, for_a_while, seconds};
+use crate::harness::wait::{SOON, holds};
+use crate::harness::{Place, RAY_CLUSTER, eventually, for_a_while, seconds};
 
 /// Changes fields of the first worker group, as the autoscaler does it.
 async fn change_group(place: &Place, name: &str, fields: &[(&str, Value)]) {
@@ -98,6 +99,88 @@ async fn workers_to_delete_are_exactly_those_of_this_cluster() {
     .await;
     let plain = place.api::<Pod>().get("plain").await.unwrap();
     assert_eq!(plain.metadata.deletion_timestamp, None);
+    place.end().await;
+}
+
+/// Has the API server refuse to delete pods of this place that have the label `keep`, as of a moment when it does.
+async fn keep_labelled(place: &Place) {
+    let name = place.namespace.as_str();
+    let namespace = json!({ "matchLabels": { "kubernetes.io/metadata.name": name } });
+    let pods = json!({ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"] });
+    let policy = json!({ "metadata": { "name": name }, "spec": {
+        "matchConstraints": { "resourceRules": [pods] },
+        "validations": [{ "expression": "!('keep' in oldObject.metadata.?labels.orValue({}))", "message": "it is kept" }],
+    } });
+    let binding = json!({ "metadata": { "name": name }, "spec": {
+        "policyName": name, "validationActions": ["Deny"], "matchResources": { "namespaceSelector": namespace },
+    } });
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(place.client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(place.client.clone());
+    let parameters = PostParams::default();
+    policies
+        .create(&parameters, &serde_json::from_value(policy).unwrap())
+        .await
+        .unwrap();
+    bindings
+        .create(&parameters, &serde_json::from_value(binding).unwrap())
+        .await
+        .unwrap();
+    let plain = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "tried", "labels": { "keep": "" } },
+        "spec": { "containers": [{ "name": "c", "image": "i" }] } });
+    place.create(plain).await;
+    eventually("a labelled pod cannot be deleted", SOON, async || {
+        let parameters = DeleteParams {
+            dry_run: true,
+            ..DeleteParams::default()
+        };
+        let deleted = place.api::<Pod>().delete("tried", &parameters).await;
+        holds(deleted.is_err(), || "it can".to_owned())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_that_a_policy_keeps_stops_no_other() {
+    let place = Place::new("kept").await;
+    keep_labelled(&place).await;
+    let _controller = place.controller(RAY_CLUSTER).await;
+    let autoscaling = json!({ "spec": { "enableInTreeAutoscaling": true } });
+    place.create(with(cluster("scaled", 4), autoscaling)).await;
+    ready(&place, "scaled").await;
+    let before = names(&workers(&place, "scaled").await);
+    place
+        .patch::<Pod>(&before[0], json!({ "metadata": { "labels": { "keep": "" } } }))
+        .await;
+    let strategy = json!({ "workersToDelete": before[..3] });
+    let fields = [("replicas", json!(1)), ("scaleStrategy", strategy)];
+    change_group(&place, "scaled", &fields).await;
+    let after = names(&has_workers(&place, "scaled", 2).await);
+    assert_eq!(after, [before[0].clone(), before[3].clone()]);
+    let failure = becomes(&place, "scaled", "ReplicaFailure", "True").await;
+    assert!(failure.message.contains("it is kept"), "{}", failure.message);
+
+    let policies: Api<ValidatingAdmissionPolicyBinding> = Api::all(place.client.clone());
+    policies
+        .delete(&place.namespace, &DeleteParams::default())
+        .await
+        .unwrap();
+    has_workers(&place, "scaled", 1).await;
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_too_large_to_be_kept_is_run_like_any_other() {
+    let place = Place::new("large").await;
+    let _controller = place.controller(RAY_CLUSTER).await;
+    let mut large = cluster("large", 1);
+    let text = json!([{ "name": "TEXT", "value": "x".repeat(200_000) }]);
+    large["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["env"] = text;
+    place.create(large).await;
+    ready(&place, "large").await;
+    change_group(&place, "large", &[("replicas", json!(3))]).await;
+    has_workers(&place, "large", 3).await;
+    let large = ready(&place, "large").await;
+    assert_eq!(status(&large).observed_generation, large.metadata.generation);
     place.end().await;
 }
 

@@ -33,8 +33,9 @@ async fn a_cluster_is_suspended_and_resumed() {
     })
     .await;
 
+    // Without the field, as whoever takes a line out of a file does it.
     place
-        .patch::<RayCluster>("c", json!({ "spec": { "suspend": false } }))
+        .patch::<RayCluster>("c", json!({ "spec": { "suspend": null } }))
         .await;
     has_workers(&place, "c", 2).await;
     let resumed = ready(&place, "c").await;

@@ -14,6 +14,24 @@ use crate::harness::wait::{SOON, holds};
 use crate::harness::{Controller, Place, RAY_CLUSTER, crds, eventually, for_a_while, seconds};
 
 #[tokio::test]
+async fn a_head_service_outside_the_cluster_is_refused_with_its_path() {
+    let place = Place::new("outside").await;
+    let _controller = place.controller(RAY_CLUSTER).await;
+    let service = json!({ "metadata": { "name": "outside-svc" },
+        "spec": { "type": "ExternalName", "externalName": "kubernetes.default.svc.cluster.local" } });
+    let outside = json!({ "spec": { "headGroupSpec": { "headService": service } } });
+    place.create(with(cluster("c", 1), outside)).await;
+    let told = becomes(&place, "c", "SpecInvalid", "True").await;
+    assert!(
+        told.message.contains("spec.headGroupSpec.headService.spec.type"),
+        "{}",
+        told.message
+    );
+    assert!(place.services("").await.is_empty() && place.pods("").await.is_empty());
+    place.end().await;
+}
+
+#[tokio::test]
 async fn a_running_cluster_survives_an_invalid_spec() {
     let place = Place::new("invalid").await;
     let _controller = place.controller(RAY_CLUSTER).await;
@@ -64,6 +82,27 @@ async fn a_running_cluster_survives_an_invalid_spec() {
     .await;
     ready(&place, "c").await;
     assert_eq!(names(&place.pods("ray.io/cluster=c").await), pods);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn groups_whose_pods_cannot_be_told_apart_or_named_are_refused_before_there_is_a_head() {
+    let place = Place::new("group-names").await;
+    let _controller = place.controller(RAY_CLUSTER).await;
+    for (name, groups) in [
+        ("twins", [group("pool", 1), group("pool", 2)]),
+        ("odd", [group("pool", 1), group("CPU_Large", 1)]),
+    ] {
+        let spec = json!({ "spec": { "workerGroupSpecs": groups } });
+        place.create(with(cluster(name, 0), spec)).await;
+        let told = becomes(&place, name, "SpecInvalid", "True").await;
+        assert!(
+            told.message.contains("spec.workerGroupSpecs[1].groupName"),
+            "{}",
+            told.message
+        );
+        assert!(place.pods(&format!("ray.io/cluster={name}")).await.is_empty());
+    }
     place.end().await;
 }
 

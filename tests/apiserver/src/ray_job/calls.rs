@@ -45,9 +45,7 @@ async fn a_whole_job_takes_few_calls() {
         let counted = of_jobs(&stage, &calls);
         println!("{name}: {} calls: {:?}", counted.len(), table(counted.iter().copied()));
         assert!(counted.len() <= 14 + seconds, "{}", lines(counted));
-        let late = calls
-            .iter()
-            .filter(|call| matches!(call.verb.as_str(), "list" | "watch"));
+        let late = calls.iter().filter(|call| call.reads_all());
         assert_eq!(lines(late), "", "lists and watches come once a process");
     }
     stage.end().await;

@@ -152,7 +152,7 @@ fn submits(submitter: &Job, id: &str) {
     let pod = submitter.spec.as_ref().unwrap().template.spec.as_ref().unwrap();
     let script = pod.containers[0].args.as_ref().unwrap().join(" ");
     assert!(
-        script.contains(&format!("--submission-id {id} -- python -c 'print(1)'")),
+        script.contains(&format!("--submission-id {id} -- python main.py")),
         "{script}"
     );
 }

@@ -52,6 +52,33 @@ async fn what_ray_says_decides() {
     stage.end().await;
 }
 
+/// Its log stream was cut, or its pod was evicted: Ray runs the job, and its record is followed to the end.
+#[tokio::test]
+async fn a_job_outlives_its_submitter() {
+    let stage = Stage::new("outlives").await;
+    let place = &stage.place;
+    stage.create("cut-log", json!({})).await;
+    let once = json!({ "spec": { "submitterConfig": { "backoffLimit": 0 } } });
+    stage.create("evicted", once).await;
+    stage.runs("cut-log").await;
+    stage.runs("evicted").await;
+    end_submitter(place, "cut-log", "Succeeded").await;
+    end_submitter(place, "evicted", "Failed").await;
+    for name in ["cut-log", "evicted"] {
+        eventually("the message says it", SOON, async || {
+            let status = status_of(place, name).await;
+            let says = message(&status).contains("The submitter has gone");
+            holds(says, || format!("{status:#?}"))
+        })
+        .await;
+        let status = status_of(place, name).await;
+        assert_eq!(status.phase(), JobDeploymentStatus::Running);
+        stage.ray.says(&super::submission(&status), "SUCCEEDED");
+        reaches(place, name, JobDeploymentStatus::Complete).await;
+    }
+    stage.end().await;
+}
+
 #[tokio::test]
 async fn a_job_lives_through_the_loss_of_its_pods_and_its_cluster() {
     let stage = Stage::new("losses").await;

@@ -3,7 +3,8 @@
 //!
 //! It acts only while its head runs, every few seconds, and one thing at a time: as long as a worker that it wanted
 //! deleted is there, it does nothing more; then it clears the list. It names the workers to delete and lowers the number
-//! in the same patch. Trap: it patches a while after it has looked, by index and whatever the version is by then.
+//! in the same patch; workers beyond the number go in the same way, since nobody else deletes them. Trap: it patches a
+//! while after it has looked, by index and whatever the version is by then.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::hand::Hand;
-use super::json::{deleting, items, label, text, uid};
+use super::json::{deleting, ended, items, label, text, uid};
 use super::{Actor, Order};
 use crate::api::{Change, Key};
 
@@ -86,7 +87,7 @@ impl Actor for Autoscaler {
         let live = |group: &str| {
             let names = workers
                 .iter()
-                .filter(|pod| label(pod, "ray.io/group") == group && !deleting(pod));
+                .filter(|pod| label(pod, "ray.io/group") == group && !deleting(pod) && !ended(pod));
             names
                 .map(|pod| text(&pod["metadata"]["name"]).to_owned())
                 .collect::<Vec<_>>()
@@ -125,10 +126,13 @@ fn change(index: usize, group: &Value, live: &[String], demand: Option<i64>) -> 
     let bound = |field: &str| group[field].as_i64();
     let most = bound("maxReplicas").unwrap_or(i64::MAX);
     let wanted = demand.map(|demand| demand.max(bound("minReplicas").unwrap_or(0)).min(most));
-    let Some(wanted) = wanted.filter(|wanted| *wanted != replicas) else {
+    let Some(wanted) = wanted else {
         return changes;
     };
     let surplus = live.len().saturating_sub(usize::try_from(wanted).unwrap_or(0));
+    if wanted == replicas && surplus == 0 {
+        return changes;
+    }
     if surplus > 0 {
         changes.retain(|(_, field, _)| *field != "scaleStrategy");
         changes.push((index, "scaleStrategy", json!({ "workersToDelete": live[..surplus] })));

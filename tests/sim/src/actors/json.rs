@@ -55,6 +55,12 @@ pub fn controller(object: &Value) -> Option<(Key, &str)> {
     ))
 }
 
+/// Whether all containers of a pod have ended for good.
+#[must_use]
+pub fn ended(pod: &Value) -> bool {
+    matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
+}
+
 /// The condition of that type; null when there is none.
 #[must_use]
 pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {

@@ -11,11 +11,14 @@ use serde_json::Value;
 
 use super::Actor;
 use super::hand::Hand;
-use super::json::{Condition, condition, deleting, is, items, set_condition, text};
+use super::json::{Condition, condition, deleting, ended, is, items, set_condition, text};
 use crate::api::{Change, Key};
 
 /// Who it is to the API server.
 pub const USER: &str = "system:kube-scheduler";
+
+/// What pods call it that are its own; others stay as they are.
+const NAME: &str = "default-scheduler";
 
 /// The scheduler.
 #[derive(Debug, Default)]
@@ -69,12 +72,9 @@ fn set(hand: &Hand<'_>, key: &Key, condition: &Condition<'_>) {
 
 fn waits(pod: &Value) -> bool {
     text(&pod["spec"]["nodeName"]).is_empty()
+        && text(&pod["spec"]["schedulerName"]) == NAME
         && !deleting(pod)
         && items(&pod["spec"]["schedulingGates"]).next().is_none()
-}
-
-fn ended(pod: &Value) -> bool {
-    matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
 }
 
 /// Every pod that waits may fit now.

@@ -30,6 +30,9 @@ use super::{Server, Verb};
 const USER: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
 /// How much later than the change it looks, at least and at most, in milliseconds.
 const LAG: (u64, u64) = (5, 60);
+/// The same when it has much to do, which is once in so many times.
+const LONG_LAG: (u64, u64) = (1_000, 20_000);
+const ONE_LONG_IN: u64 = 8;
 /// When it looks again at what was not done at once, in milliseconds.
 const AGAIN: u64 = 500;
 
@@ -134,7 +137,8 @@ impl Collector {
     }
 
     fn look_at(&mut self, key: Key) {
-        let (least, most) = LAG;
+        let long = self.random.next().is_multiple_of(ONE_LONG_IN);
+        let (least, most) = if long { LONG_LAG } else { LAG };
         let lag = Duration::from_millis(least + self.random.next() % (most - least));
         let at = Instant::now() + lag;
         self.agenda.entry(key).or_insert(at);

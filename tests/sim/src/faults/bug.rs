@@ -34,10 +34,26 @@ pub enum Bug {
     StatusWrittenAnyway,
     /// A Service is created without an owner, and outlives the cluster.
     ServiceWithoutOwner,
+    /// A dashboard that does not answer counts as one that says that the job has failed.
+    SilenceIsFailure,
+    /// What watches say while a write is under way wakes nobody, and is not kept.
+    EventsLostWhileWriting,
+    /// What is deleted leaves its children behind.
+    DeletesOrphan,
+    /// A RayCluster is deleted so that it goes before its pods.
+    DeletesInBackground,
+    /// A pass panics over an error of the API server.
+    PanicsOnErrors,
+    /// A Service leads to workers, too.
+    ServiceSelectsTooMuch,
+    /// A RayCluster is created twice, under two names.
+    ClusterMadeTwice,
+    /// A pod is created without its annotations.
+    AnnotationsForgotten,
 }
 
 /// Every bug, by name.
-pub const ALL: [(&str, Bug); 12] = [
+pub const ALL: [(&str, Bug); 20] = [
     ("no-expectations", Bug::NoExpectations),
     ("head-named-anew", Bug::HeadNamedAnew),
     ("create-repeated-anew", Bug::CreateRepeatedAnew),
@@ -50,6 +66,14 @@ pub const ALL: [(&str, Bug); 12] = [
     ("whole-object-written", Bug::WholeObjectWritten),
     ("status-written-anyway", Bug::StatusWrittenAnyway),
     ("service-without-owner", Bug::ServiceWithoutOwner),
+    ("silence-is-failure", Bug::SilenceIsFailure),
+    ("events-lost-while-writing", Bug::EventsLostWhileWriting),
+    ("deletes-orphan", Bug::DeletesOrphan),
+    ("deletes-in-background", Bug::DeletesInBackground),
+    ("panics-on-errors", Bug::PanicsOnErrors),
+    ("service-selects-too-much", Bug::ServiceSelectsTooMuch),
+    ("cluster-made-twice", Bug::ClusterMadeTwice),
+    ("annotations-forgotten", Bug::AnnotationsForgotten),
 ];
 
 /// A name that no bug has.

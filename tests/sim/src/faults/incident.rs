@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::SimClock;
+use crate::world::witness::Violation;
 
 /// Something went wrong, or was done from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub struct Incident {
 pub struct Incidents {
     clock: Arc<SimClock>,
     all: Mutex<Vec<Incident>>,
+    violations: Mutex<Vec<Violation>>,
 }
 
 impl Incidents {
@@ -31,6 +33,7 @@ impl Incidents {
         Self {
             clock,
             all: Mutex::default(),
+            violations: Mutex::default(),
         }
     }
 
@@ -42,6 +45,22 @@ impl Incidents {
             what: what.to_string(),
         };
         self.all.lock().unwrap_or_else(PoisonError::into_inner).push(incident);
+    }
+
+    /// Writes down something that must not be.
+    pub fn violation(&self, what: impl fmt::Display) {
+        let violation = Violation {
+            elapsed: self.clock.elapsed(),
+            what: what.to_string(),
+        };
+        let mut violations = self.violations.lock().unwrap_or_else(PoisonError::into_inner);
+        violations.push(violation);
+    }
+
+    /// All violations so far, in order.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All so far, in order.

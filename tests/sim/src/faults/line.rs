@@ -29,8 +29,6 @@ use crate::api::{self, AnswerBody};
 use crate::world::run::Requests;
 use crate::world::settings::Timing;
 
-/// When the API server gives up on a request.
-const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How late the answer is to a delete that was overtaken.
 const OVERTAKEN: Duration = Duration::from_secs(1);
 
@@ -237,7 +235,7 @@ impl Line {
             Some(Outcome::CrashBefore) => return self.crash().await,
             Some(Outcome::Reset) => return reset(),
             Some(Outcome::Refuse(code)) => return refusal(code),
-            Some(Outcome::Hang) => return self.time_out().await,
+            Some(Outcome::Hang) => return std::future::pending().await,
             Some(Outcome::Delay(time)) => tokio::time::sleep(time).await,
             Some(
                 Outcome::CrashAfter | Outcome::Lose | Outcome::HangAfter | Outcome::DelayAfter(_) | Outcome::Overtake,
@@ -249,7 +247,7 @@ impl Line {
         match outcome {
             Some(Outcome::CrashAfter) => return self.crash().await,
             Some(Outcome::Lose) => return reset(),
-            Some(Outcome::HangAfter) => return self.time_out().await,
+            Some(Outcome::HangAfter) => return std::future::pending().await,
             Some(Outcome::DelayAfter(time)) => tokio::time::sleep(time).await,
             Some(Outcome::Overtake) => {
                 tokio::time::sleep(OVERTAKEN).await;
@@ -268,7 +266,7 @@ impl Line {
 
     /// A list of a kind whose lists are late.
     async fn list_later(&self, asked: &Asked) {
-        if asked.class() != Some(Class::Read) {
+        if !asked.lists() {
             return;
         }
         let faults = self.record.watch_faults(&asked.kind);
@@ -278,12 +276,6 @@ impl Line {
                 self.life.or_pend().await;
             }
         }
-    }
-
-    async fn time_out(&self) -> Answer {
-        tokio::time::sleep(SERVER_TIMEOUT).await;
-        self.life.or_pend().await;
-        refusal(504)
     }
 }
 
@@ -319,10 +311,6 @@ fn refusal(code: u16) -> Answer {
         503 => (
             "ServiceUnavailable",
             "the server is currently unable to handle the request",
-        ),
-        504 => (
-            "Timeout",
-            "Timeout: request did not complete within the allotted timeout",
         ),
         _ => ("InternalError", "Internal error occurred: etcdserver: leader changed"),
     };

@@ -43,9 +43,9 @@ pub enum Outcome {
     Lose,
     /// No effect: an error with this status code.
     Refuse(u16),
-    /// No effect: the API server's own time-out answers.
+    /// No effect and no answer, ever: a connection that is open on one side alone.
     Hang,
-    /// It takes effect, and the API server's own time-out answers.
+    /// It takes effect, and is never answered.
     HangAfter,
     /// It takes effect after this time.
     Delay(Duration),
@@ -88,6 +88,24 @@ pub enum Behaviour {
     Forgets,
     /// It says that the job has this status.
     Claims(JobStatus),
+}
+
+/// What happens to a controller's lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaseFault {
+    /// Nothing of it gets through for this time; the other requests do.
+    Lost(Duration),
+    /// For a time, each of its requests is answered after `takes`: nothing may be lost.
+    Slow {
+        /// How long.
+        time: Duration,
+        /// How late.
+        takes: Duration,
+    },
+    /// As lost, and a second replica that stands by takes it over; that one dies after this time.
+    TakenOver(Duration),
+    /// The controller dies, and another pod follows: the lease must end first.
+    Left,
 }
 
 /// One thing that goes wrong.
@@ -145,6 +163,15 @@ pub enum Fault {
         /// How long both run.
         overlap: Duration,
     },
+    /// To the controller's lease.
+    Lease {
+        /// The controller.
+        controller: String,
+        /// When.
+        at: Duration,
+        /// What happens.
+        fault: LeaseFault,
+    },
     /// The clock of the controller's machine jumps.
     ClockJump {
         /// The controller.
@@ -163,6 +190,8 @@ pub enum Fault {
         /// For how long.
         time: Duration,
     },
+    /// A command that follows a log ends with this code when the head goes: with either, according to what breaks first.
+    LogExit(i32),
     /// Every controller has a bug.
     Bug(Bug),
 }
@@ -193,6 +222,70 @@ impl Plan {
         self.faults.iter().find_map(|fault| match fault {
             Fault::Bug(bug) => Some(*bug),
             _ => None,
+        })
+    }
+
+    /// What a command ends with that follows a log, when the head goes, unless it is as usual.
+    #[must_use]
+    pub fn log_exit(&self) -> Option<i32> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::LogExit(code) => Some(*code),
+            _ => None,
+        })
+    }
+
+    /// What is different in the world, and goes not wrong: a calm run to compare with has it, too.
+    #[must_use]
+    pub fn circumstances(&self) -> Self {
+        let circumstances = self.faults.iter().filter(|fault| matches!(fault, Fault::LogExit(_)));
+        Self {
+            faults: circumstances.cloned().collect(),
+        }
+    }
+
+    /// Whether something makes that controller lose its lease, so that it must.
+    #[must_use]
+    pub fn takes_lease(&self, controller: &str) -> bool {
+        self.faults.iter().any(|fault| {
+            let Fault::Lease {
+                controller: of, fault, ..
+            } = fault
+            else {
+                return false;
+            };
+            of == controller && !matches!(fault, LeaseFault::Slow { .. })
+        })
+    }
+
+    /// Whether something makes that controller begin anew, so that it knows only what the API server shows.
+    #[must_use]
+    pub fn begins_anew(&self, controller: &str) -> bool {
+        self.takes_lease(controller)
+            || self.faults.iter().any(|fault| match fault {
+                Fault::Crash { controller: of, .. }
+                | Fault::HandOver { controller: of, .. }
+                | Fault::Noise { controller: of, .. }
+                | Fault::ChannelNoise { controller: of, .. }
+                | Fault::Request {
+                    controller: of,
+                    outcome: Outcome::CrashBefore | Outcome::CrashAfter,
+                    ..
+                } => of == controller,
+                _ => false,
+            })
+    }
+
+    /// Whether Ray says what is not so.
+    #[must_use]
+    pub fn deceives(&self) -> bool {
+        self.faults.iter().any(|fault| {
+            matches!(
+                fault,
+                Fault::Dashboard {
+                    behaviour: Behaviour::Forgets | Behaviour::Claims(_),
+                    ..
+                }
+            )
         })
     }
 

@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use ray_api::finalizers;
 use ray_api::names::SUFFIX_LENGTH;
+use ray_api::v1::job::JobStatus;
 use ray_dashboard::{Answer as Told, Dashboard, Head, JobInfo};
 use ray_runtime::random::Random;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use tower::{BoxError, Service as _};
 
 use super::bug::Bug;
 use super::line::{self, whole};
+use super::plan::Class;
 use super::request::Asked;
 use crate::actors::json::{label, text};
 use crate::api::AnswerBody;
@@ -49,6 +51,8 @@ struct Memory {
     shown: BTreeMap<String, Value>,
     /// A dashboard has not answered.
     unanswered: bool,
+    /// Writes that are under way.
+    writing: u32,
 }
 
 impl Planted {
@@ -73,7 +77,10 @@ impl Planted {
         let body = body.collect_bytes().await?;
         let mut request = Request::from_parts(parts, serde_json::from_slice(&body).unwrap_or(Value::Null));
         self.change(&asked, &mut request);
+        let writes = u32::from(asked.class() == Some(Class::Write));
+        self.memory().writing += writes;
         let answer = line.call(written(&request)).await;
+        self.memory().writing -= writes;
         let answer = self.follow_up(&mut line, &asked, request, answer).await?;
         let (parts, body) = answer.into_parts();
         let body = body.collect().await?.to_bytes();
@@ -83,6 +90,7 @@ impl Planted {
     /// Changes what is sent.
     fn change(&self, asked: &Asked, request: &mut Request<Value>) {
         let status = asked.method == Method::PATCH && asked.path.ends_with("/status");
+        let deletes = asked.method == Method::DELETE && asked.kind == "rayclusters";
         let creates = |kind: &str| asked.method == Method::POST && asked.kind == kind;
         let body = request.body_mut();
         match self.bug {
@@ -97,9 +105,7 @@ impl Planted {
                 self.keep_in_mind(body, "failed", late);
             }
             Bug::CleanupGivesUp if lets_go(asked, body) && self.memory().unanswered => {
-                // It reads where it ought to write.
-                *request.method_mut() = Method::GET;
-                *request.body_mut() = Value::Null;
+                read_only(request);
             }
             Bug::StatusWrittenAnyway if status && asked.kind == "rayclusters" => {
                 let only = |name: &String| matches!(name.as_str(), UNSEEN | "lastUpdateTime");
@@ -110,6 +116,12 @@ impl Planted {
             Bug::ServiceWithoutOwner if creates("services") => {
                 drop(remove(&mut body["metadata"], "ownerReferences"));
             }
+            Bug::DeletesOrphan if deletes => body["propagationPolicy"] = json!("Orphan"),
+            Bug::DeletesInBackground if deletes => body["propagationPolicy"] = json!("Background"),
+            Bug::ServiceSelectsTooMuch if creates("services") => {
+                drop(remove(&mut body["spec"]["selector"], "ray.io/node-type"));
+            }
+            Bug::AnnotationsForgotten if creates("pods") => drop(remove(&mut body["metadata"], "annotations")),
             _ => {}
         }
     }
@@ -136,6 +148,16 @@ impl Planted {
                 let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success" });
                 Ok(Response::new(whole(done.to_string().into())))
             }
+            Bug::ClusterMadeTwice
+                if asked.method == Method::POST && asked.kind == "rayclusters" && code.is_success() =>
+            {
+                self.rename(request.body_mut());
+                // Nobody remembers the second one.
+                let _ = line.call(written(&request)).await;
+                answer
+            }
+            #[expect(clippy::panic, reason = "this is the bug")]
+            Bug::PanicsOnErrors if code.is_server_error() => panic!("planted: {code}"),
             Bug::WholeObjectWritten if code.is_success() => {
                 let path = asked.path.strip_suffix("/status").unwrap_or_default();
                 let Some(spec) = self.memory().shown.get(path).cloned() else {
@@ -169,7 +191,8 @@ impl Planted {
             let Ok(mut event) = serde_json::from_slice::<Value>(&data) else {
                 return data;
             };
-            if self.bug == Bug::DeafToDeletions && event["type"] == "DELETED" && asked.kind == "pods" {
+            let lost = self.bug == Bug::EventsLostWhileWriting && self.memory().writing > 0;
+            if lost || self.bug == Bug::DeafToDeletions && event["type"] == "DELETED" && asked.kind == "pods" {
                 return Bytes::new();
             }
             if self.bug == Bug::WholeObjectWritten && asked.kind == "rayclusters" {
@@ -244,6 +267,12 @@ fn lets_go(asked: &Asked, body: &Value) -> bool {
         && finalizers.is_some_and(|left| left.iter().all(|name| name != finalizers::RAY_JOB))
 }
 
+/// Reads where it ought to write.
+fn read_only(request: &mut Request<Value>) {
+    *request.method_mut() = Method::GET;
+    *request.body_mut() = Value::Null;
+}
+
 fn remove(object: &mut Value, field: &str) -> Option<Value> {
     object.as_object_mut()?.remove(field)
 }
@@ -291,6 +320,10 @@ pub struct Called<D> {
 }
 
 impl<D> Called<D> {
+    fn has(&self, bug: Bug) -> bool {
+        self.planted.as_ref().is_some_and(|planted| planted.bug == bug)
+    }
+
     fn note<T>(&self, answer: &Result<T, ray_dashboard::Error>) {
         if let (Some(planted), Err(_)) = (&self.planted, answer) {
             planted.memory().unanswered = true;
@@ -303,6 +336,9 @@ impl<D: Dashboard> Dashboard for Called<D> {
         Box::pin(async move {
             let answer = self.dashboard.get_job(head, submission_id).await;
             self.note(&answer);
+            if answer.is_err() && self.has(Bug::SilenceIsFailure) {
+                return Ok(Some(JobInfo::new(JobStatus::Failed)));
+            }
             answer
         })
     }

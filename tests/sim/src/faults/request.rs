@@ -33,6 +33,12 @@ impl Asked {
         }
     }
 
+    /// Whether it reads a collection.
+    #[must_use]
+    pub fn lists(&self) -> bool {
+        self.class() == Some(Class::Read) && self.path.rsplit('/').next() == Some(&*self.kind)
+    }
+
     /// How it is counted; `None` for events, on which nothing depends, and for watches.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
@@ -81,6 +87,9 @@ mod tests {
     fn requests_are_told_apart() {
         let list = asked(Method::GET, "/api/v1/pods?labelSelector=a");
         assert_eq!((list.kind.as_str(), list.class()), ("pods", Some(Class::Read)));
+        assert!(list.lists());
+        let read = asked(Method::GET, "/api/v1/namespaces/default/pods/p");
+        assert_eq!((read.class(), read.lists()), (Some(Class::Read), false));
         let watch = asked(Method::GET, "/apis/ray.io/v1/rayjobs?watch=true&resourceVersion=1");
         assert_eq!((watch.kind.as_str(), watch.class()), ("rayjobs", None));
         let patch = asked(Method::PATCH, "/apis/ray.io/v1/namespaces/default/rayjobs/j/status");

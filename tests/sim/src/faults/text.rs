@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ray_api::v1::job::JobStatus;
 
-use super::plan::{Behaviour, Channel, Class, Fault, Outcome, Plan, WatchFault};
+use super::plan::{Behaviour, Channel, Class, Fault, LeaseFault, Outcome, Plan, WatchFault};
 
 /// A text that is no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,7 @@ impl FromStr for Fault {
         let words = Words::of(text);
         let fault = words.noise().or_else(|| words.request());
         let fault = fault.or_else(|| words.watch()).or_else(|| words.timed());
+        let fault = fault.or_else(|| words.lease()).or_else(|| words.log_exit());
         let fault = fault.or_else(|| words.bug());
         fault
             .unwrap_or(Err("there is none of that name"))
@@ -199,6 +200,30 @@ impl<'a> Words<'a> {
         known.contains(&self.name).then(fault)
     }
 
+    fn log_exit(&self) -> Option<Parsed<Fault>> {
+        (self.name == "log-exit").then(|| self.number(0).map(Fault::LogExit))
+    }
+
+    fn lease(&self) -> Option<Parsed<Fault>> {
+        let happens = match self.name {
+            "lease-lost" => self.time(1).map(LeaseFault::Lost),
+            "lease-slow" => self
+                .time(1)
+                .and_then(|time| self.time(2).map(|takes| LeaseFault::Slow { time, takes })),
+            "lease-taken-over" => self.time(1).map(LeaseFault::TakenOver),
+            "lease-left" => Ok(LeaseFault::Left),
+            _ => return None,
+        };
+        let fault = || {
+            Ok(Fault::Lease {
+                controller: self.controller()?,
+                at: self.time(0)?,
+                fault: happens?,
+            })
+        };
+        Some(fault())
+    }
+
     fn bug(&self) -> Option<Parsed<Fault>> {
         let bug = || self.argument(0)?.parse().map_err(|_| "there is no such bug");
         (self.name == "bug").then(|| bug().map(Fault::Bug))
@@ -260,6 +285,17 @@ impl fmt::Display for Fault {
                 at,
                 overlap,
             } => write!(f, "hand-over={}:{}@{controller}", Time(*at), Time(*overlap)),
+            Self::Lease { controller, at, fault } => {
+                let at = Time(*at);
+                match fault {
+                    LeaseFault::Lost(time) => write!(f, "lease-lost={at}:{}@{controller}", Time(*time)),
+                    LeaseFault::Slow { time, takes } => {
+                        write!(f, "lease-slow={at}:{}:{}@{controller}", Time(*time), Time(*takes))
+                    }
+                    LeaseFault::TakenOver(time) => write!(f, "lease-taken-over={at}:{}@{controller}", Time(*time)),
+                    LeaseFault::Left => write!(f, "lease-left={at}@{controller}"),
+                }
+            }
             Self::ClockJump {
                 controller,
                 at,
@@ -269,6 +305,7 @@ impl fmt::Display for Fault {
                 let (name, argument) = said(behaviour);
                 write!(f, "{name}-dashboard={}:{}{argument}", Time(*at), Time(*time))
             }
+            Self::LogExit(code) => write!(f, "log-exit={code}"),
             Self::Bug(bug) => write!(f, "bug={bug}"),
         }
     }
@@ -351,6 +388,10 @@ mod tests {
             "noise-in-watches=20@rayjob-controller",
             "crash=30s@rayjob-controller",
             "hand-over=30s:20s@rayjob-controller",
+            "lease-lost=30s:20s@rayjob-controller",
+            "lease-slow=30s:60s:5s@rayjob-controller",
+            "lease-taken-over=30s:60s@rayjob-controller",
+            "lease-left=30s@rayjob-controller",
             "clock-jump=30s:-3600@rayjob-controller",
             "slow-dashboard=30s:60s:5s",
             "hung-dashboard=30s:60s",
@@ -358,6 +399,7 @@ mod tests {
             "garbage-dashboard=30s:60s",
             "forgetful-dashboard=30s:60s",
             "lying-dashboard=30s:60s:FAILED",
+            "log-exit=0",
             "bug=no-expectations",
         ] {
             let fault: Fault = text.parse().unwrap();

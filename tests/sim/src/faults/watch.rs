@@ -139,9 +139,8 @@ impl Stream {
             }
             WatchFault::Stall(_) => {
                 self.note("stalls");
-                // It ends when the server's time for watches is over.
-                while let Some(Ok(_)) = self.body.frame().await {}
-                Some(None)
+                // Nobody ends it but whoever waits.
+                std::future::pending().await
             }
             _ => {
                 self.note("is cut");

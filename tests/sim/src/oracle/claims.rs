@@ -5,24 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::actors::json::{deleting, is, label, text, uid};
-use crate::api::Change;
-use crate::faults::plan::Plan;
+use crate::api::{Change, Server};
+use crate::ray::session::Ray;
 use crate::world::witness::{Sight, Witness};
 
 /// Compares the statuses at the end with the pods and with Ray.
-pub struct Claims {
-    deceived: bool,
-}
-
-impl Claims {
-    /// For a run in which this goes wrong: what a head says that lies is believed.
-    #[must_use]
-    pub fn new(plan: &Plan) -> Self {
-        Self {
-            deceived: super::deceived(plan),
-        }
-    }
-}
+pub struct Claims;
 
 impl Witness for Claims {
     fn saw(&mut self, _change: &Change, _sight: Sight<'_>) -> Option<String> {
@@ -30,18 +18,23 @@ impl Witness for Claims {
     }
 
     fn end(&mut self, sight: Sight<'_>) -> Vec<String> {
-        let pods = sight.server.list("Pod", None);
-        let clusters = sight.server.list("RayCluster", None);
-        let mut wrong: Vec<_> = clusters.iter().flat_map(|cluster| of_cluster(cluster, &pods)).collect();
-        for job in sight.server.list("RayJob", None).iter().filter(|_| !self.deceived) {
-            wrong.extend(of_job(job, &clusters, &pods, sight));
-        }
-        wrong
+        of_all(sight.server, sight.ray)
     }
 }
 
+/// What is claimed now and is not so.
+#[must_use]
+pub fn of_all(server: &Server, ray: &Ray) -> Vec<String> {
+    let pods = server.list("Pod", None);
+    let clusters = server.list("RayCluster", None);
+    let jobs = server.list("RayJob", None);
+    let of_jobs = jobs.iter().filter_map(|job| of_job(job, &clusters, &pods, ray));
+    let of_clusters = clusters.iter().flat_map(|cluster| of_cluster(cluster, &pods));
+    of_clusters.chain(of_jobs).collect()
+}
+
 /// A RayJob that runs does so on a RayCluster, and what its status says of Ray's job is what a head of it knows.
-fn of_job(job: &Value, clusters: &[Arc<Value>], pods: &[Arc<Value>], sight: Sight<'_>) -> Option<String> {
+fn of_job(job: &Value, clusters: &[Arc<Value>], pods: &[Arc<Value>], ray: &Ray) -> Option<String> {
     let status = &job["status"];
     if text(&status["jobDeploymentStatus"]) != "Running" {
         return None;
@@ -58,8 +51,8 @@ fn of_job(job: &Value, clusters: &[Arc<Value>], pods: &[Arc<Value>], sight: Sigh
         label(pod, "ray.io/cluster") == cluster && label(pod, "ray.io/node-type") == "head" && !deleting(pod)
     });
     let known = heads.filter_map(|head| {
-        let session = sight.ray.session(uid(head))?;
-        sight.ray.record(&session, text(&status["jobId"]))
+        let session = ray.session(uid(head))?;
+        ray.record(&session, text(&status["jobId"]))
     });
     let known: Vec<_> = known.map(|record| record.status.as_str().to_owned()).collect();
     (!claimed.is_empty() && !known.iter().any(|known| known == claimed))
@@ -79,6 +72,10 @@ fn of_cluster(cluster: &Value, pods: &[Arc<Value>]) -> Vec<String> {
     };
     let (heads, workers) = (of_type("head"), of_type("worker"));
     let mut wrong = Vec::new();
+    let live = pods.iter().filter(ours).filter(|pod| !deleting(pod)).count();
+    if is(cluster, "RayClusterSuspended") && live > 0 {
+        wrong.push(format!("{name} says that it is suspended, and has {live} pods"));
+    }
     if is(cluster, "HeadPodReady") != (heads == 1) {
         wrong.push(format!(
             "{name} says HeadPodReady={}, and {heads} heads are ready",

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use ray_api::names::{SUFFIX_ALPHABET, SUFFIX_LENGTH};
 use regex::Regex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::actors::json::{label, text};
 use crate::faults::plan::{Fault, Plan};
@@ -17,7 +17,8 @@ use crate::world::end_state::EndState;
 
 /// Fields that say nothing about whether the end is the same.
 const ARBITRARY: [&str; 25] = [
-    "annotations",
+    // Which heads there were before.
+    "ext.ray.io/previous-head",
     "clusterIP",
     "clusterIPs",
     "containerID",
@@ -50,7 +51,7 @@ static UID_OR_TIME: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("{uid}|{time}")).expect("the pattern is a constant")
 });
 /// Kinds that are the business of Kubernetes alone.
-const FOREIGN: [&str; 3] = ["EndpointSlice", "Node", "Namespace"];
+pub(super) const FOREIGN: [&str; 3] = ["EndpointSlice", "Node", "Namespace"];
 
 /// What differs, object by object; `faults` is what went wrong.
 #[must_use]
@@ -74,14 +75,12 @@ pub fn differences(end: &EndState, calm: &EndState, faults: &Plan) -> Vec<String
                 let (kind, name) = (&object.kind, object.name());
                 found.push(format!("{kind} {name} ends otherwise: {}", fields.join("; ")));
             }
+            None if object.may_be_missing() => {}
             None => found.push(format!("one more than after a calm run: {object}")),
         }
     }
-    found.extend(
-        fewer
-            .iter()
-            .map(|object| format!("one fewer than after a calm run: {object}")),
-    );
+    let missing = fewer.iter().filter(|object| !object.may_be_missing());
+    found.extend(missing.map(|object| format!("one fewer than after a calm run: {object}")));
     found
 }
 
@@ -95,6 +94,12 @@ struct Object {
 impl Object {
     fn name(&self) -> &Value {
         &self.value["metadata"]["name"]
+    }
+
+    /// Whether it is no matter if it is there: a RayJob that has ended needs its Service no more, and is not held up when
+    /// it comes late.
+    fn may_be_missing(&self) -> bool {
+        self.kind == "Service" && of_job(&self.value)
     }
 }
 
@@ -140,15 +145,16 @@ fn normal(end: &EndState, faults: &Plan) -> Vec<Object> {
     normal.collect()
 }
 
+fn of_job(object: &Value) -> bool {
+    label(object, "ray.io/originated-from-crd") == "RayJob"
+}
+
 /// Whether it is no matter how the object ends, or whether it is there.
 fn depends_on_luck(kind: &str, object: &Value, faults: &Plan) -> bool {
-    let of_job = label(object, "ray.io/originated-from-crd") == "RayJob";
     match kind {
-        // A RayJob that has ended needs its Service no more, and is not held up when it comes late.
-        "Service" => of_job,
         // The submitter has the same dashboard, and may need another attempt.
         "Job" | "Pod" => {
-            let submitter = of_job && label(object, "ray.io/node-type").is_empty();
+            let submitter = of_job(object) && label(object, "ray.io/node-type").is_empty();
             submitter
                 && faults
                     .faults
@@ -186,6 +192,8 @@ fn normal_value(value: &Value) -> Value {
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(name, _)| !ARBITRARY.contains(&name.as_str()));
             let kept = kept.filter(|(_, value)| !value.as_str().is_some_and(is_time));
+            // What the autoscaler leaves where it has had a worker deleted at some time.
+            let kept = kept.filter(|(name, value)| *name != "scaleStrategy" || !names_nobody(value));
             Value::Object(
                 kept.map(|(name, value)| (name.clone(), normal_value(value)))
                     .collect::<Map<_, _>>(),
@@ -193,6 +201,10 @@ fn normal_value(value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+fn names_nobody(strategy: &Value) -> bool {
+    *strategy == json!({ "workersToDelete": [] })
 }
 
 fn is_time(text: &str) -> bool {

@@ -3,6 +3,12 @@
 //! Wanted is what the spec says at the time: the replicas of a group within its bounds, times its hosts. A controller may
 //! act on a spec that changed a moment ago, so each change of a RayCluster gives it some time; and two replicas that act
 //! at once may make too many, which must not last.
+//!
+//! Workers are those that run or may: one that has ended runs nothing, and is replaced whether it can be deleted or not.
+//! And they are the RayCluster's own: what an earlier one of that name has left is the garbage collector's business.
+//!
+//! A replica of several hosts that lacks some goes as a whole, unless it is still being made; and a controller that begins
+//! anew cannot know that it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +16,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::actors::json::{deleting, is, items, label, text};
+use crate::actors::json::{controller, deleting, ended, is, items, label, text, uid};
 use crate::api::{Change, ChangeType, Key};
 use crate::faults::plan::{Fault, Plan};
 use crate::world::witness::{Sight, Witness};
 
 /// How long a number may be wrong: longer than a request that hangs and the pass after it.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// The label of all hosts of a replica.
+const REPLICA: &str = "ray.io/worker-group-replica-name";
 
 /// Follows the number of workers of each group.
 pub struct Workers {
@@ -26,6 +34,8 @@ pub struct Workers {
     surplus_since: BTreeMap<(Key, String), Duration>,
     /// When each cluster's spec was changed last.
     changed: BTreeMap<Key, Duration>,
+    /// Whether the controller begins anew some time.
+    begins_anew: bool,
     /// Specs that were replaced, and when: a pass that began with one of them may still be under way.
     replaced: BTreeMap<Key, Vec<(Duration, Arc<Value>)>>,
 }
@@ -74,6 +84,7 @@ impl Workers {
             patience: if two { PATIENCE } else { Duration::ZERO },
             surplus_since: BTreeMap::new(),
             changed: BTreeMap::new(),
+            begins_anew: plan.begins_anew("raycluster-controller"),
             replaced: BTreeMap::new(),
         }
     }
@@ -84,11 +95,7 @@ impl Workers {
         let lately = lately.filter(|(at, _)| sight.elapsed.saturating_sub(*at) <= PATIENCE);
         let lately = lately.filter_map(|(_, replaced)| wanted(replaced, group));
         let wanted = lately.chain([wanted(&object, group)?]).max()?;
-        let pods = sight.server.list("Pod", Some(&cluster.namespace));
-        let live = pods.iter().filter(|pod| {
-            label(pod, "ray.io/cluster") == &*cluster.name && label(pod, "ray.io/group") == group && !deleting(pod)
-        });
-        let count = live.count();
+        let count = live(&object, group, sight);
         let place = (cluster.clone(), group.to_owned());
         if count <= wanted || deleting(&object) {
             self.surplus_since.remove(&place);
@@ -123,13 +130,10 @@ impl Workers {
         let named = items(&object["spec"]["workerGroupSpecs"])
             .flat_map(|spec| items(&spec["scaleStrategy"]["workersToDelete"]))
             .any(|name| *name == *change.key.name);
-        let pods = sight.server.list("Pod", Some(&cluster.namespace));
-        let left = pods.iter().filter(|pod| {
-            label(pod, "ray.io/cluster") == &*cluster.name && label(pod, "ray.io/group") == group && !deleting(pod)
-        });
-        let left = left.count();
+        let left = live(&object, group, sight);
         let wanted = wanted(&object, group)?;
-        (!named && left < wanted && object["spec"]["suspend"] != true).then(|| {
+        let goes_whole = self.begins_anew && lacks_hosts(&object, before, sight);
+        (!named && !goes_whole && left < wanted && object["spec"]["suspend"] != true).then(|| {
             format!(
                 "{} was ready and wanted, and is deleted: {left} of {wanted} are left",
                 change.key
@@ -141,6 +145,37 @@ impl Workers {
         let changed = self.changed.get(cluster).copied().unwrap_or_default();
         sight.elapsed.saturating_sub(changed) <= PATIENCE
     }
+}
+
+/// Workers of a group that are not being deleted. What is left of a RayCluster that had the same name is not among them:
+/// garbage collection takes it, in its own time.
+fn live(cluster: &Value, group: &str, sight: Sight<'_>) -> usize {
+    let (name, namespace) = (
+        text(&cluster["metadata"]["name"]),
+        text(&cluster["metadata"]["namespace"]),
+    );
+    let pods = sight.server.list("Pod", Some(namespace));
+    let live = pods.iter().filter(|pod| {
+        label(pod, "ray.io/cluster") == name
+            && label(pod, "ray.io/group") == group
+            && !deleting(pod)
+            && !ended(pod)
+            && controller(pod).is_none_or(|(_, owner)| owner == uid(cluster))
+    });
+    live.count()
+}
+
+/// Whether the replica of this worker, which is going, had fewer hosts than its group's replicas have.
+fn lacks_hosts(cluster: &Value, worker: &Value, sight: Sight<'_>) -> bool {
+    let (group, replica) = (label(worker, "ray.io/group"), label(worker, REPLICA));
+    let mut groups = items(&cluster["spec"]["workerGroupSpecs"]);
+    let hosts = groups.find(|spec| text(&spec["groupName"]) == group);
+    let hosts = hosts.and_then(|spec| spec["numOfHosts"].as_u64()).unwrap_or(1);
+    let pods = sight.server.list("Pod", cluster["metadata"]["namespace"].as_str());
+    let others = pods
+        .iter()
+        .filter(|pod| label(pod, REPLICA) == replica && label(pod, "ray.io/group") == group && uid(pod) != uid(worker));
+    !replica.is_empty() && (others.count() as u64) + 1 < hosts
 }
 
 /// Whether the journal's last write to that object is a controller's.
@@ -160,6 +195,6 @@ fn wanted(cluster: &Value, group: &str) -> Option<usize> {
     let most = number("maxReplicas").unwrap_or(i64::from(i32::MAX));
     let replicas = number("replicas").unwrap_or(least).max(least).min(most);
     let suspended = spec["suspend"] == true || cluster["spec"]["suspend"] == true;
-    let hosts = number("numOfHosts").unwrap_or(1);
-    usize::try_from(if suspended { 0 } else { replicas * hosts }).ok()
+    let hosts = number("numOfHosts").unwrap_or(1).max(1);
+    usize::try_from(if suspended { 0 } else { replicas.saturating_mul(hosts) }).ok()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ray_dashboard::http::Deadlines;
-use ray_dashboard::{Answer, Dashboard, Error, Head, JobInfo, Route};
+use ray_dashboard::{Answer, Dashboard, Error, Head, JobInfo, Route, Token};
 use ray_runtime::random::Random;
 
 use super::network::{Unreachable, reach, through};
@@ -71,13 +71,18 @@ impl SimDashboard {
                 route,
                 reason: "the job has no status".to_owned(),
             }),
+            _ if !self.ray.admits(&session, head.token.as_ref().map(Token::expose)) => Err(Error::Refused {
+                route,
+                status: 401,
+                body: "Unauthorized: Invalid or missing authentication token".to_owned(),
+            }),
             other => Ok((session, other)),
         }
     }
 
     fn reach(&self, route: &Route) -> Result<SessionId, Unreachable> {
         match route {
-            Route::Direct { authority } => reach(&self.server, &self.ray, authority),
+            Route::Direct { authority } => reach(&self.server, &self.ray, authority.as_str()),
             Route::Proxy { namespace, service } => {
                 let service = Key::new("Service", namespace.as_str(), service.as_str());
                 through(&self.server, &self.ray, &service, None)

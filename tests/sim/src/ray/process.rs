@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use ray_api::{environment, labels};
 use ray_runtime::random::Random;
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::network::reach;
 use super::session::{Head, Ray, SessionId};
 use super::submit_script::SubmitScript;
 use super::submitter::Submitter;
-use crate::api::Server;
+use crate::api::{Key, Server};
 use crate::world::settings::Settings;
 
 /// Between two health checks of a worker that waits for its head.
@@ -31,6 +33,8 @@ pub enum Program {
         cluster: String,
         /// Where the cluster keeps its state, if that is outside.
         storage: Option<String>,
+        /// Where the token is that it asks for, if it asks for one.
+        token: Option<SecretKey>,
     },
     /// Ray's processes of a worker.
     Worker {
@@ -44,8 +48,8 @@ pub enum Program {
         /// The head's address.
         head: String,
     },
-    /// Submits a job.
-    Submits(SubmitScript),
+    /// Submits a job, with the token that is there.
+    Submits(SubmitScript, Option<SecretKey>),
     /// Removes what a cluster keeps outside.
     Empties {
         /// Where that is.
@@ -71,9 +75,42 @@ pub struct Around<'a> {
     pub random: &'a Random,
 }
 
+/// A key of a Secret in the namespace of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretKey {
+    /// Name of the Secret.
+    pub secret: String,
+    /// The key.
+    pub key: String,
+}
+
+impl SecretKey {
+    /// Those that a container cannot start without, by the variables that they are for.
+    pub fn of(container: &Container) -> impl Iterator<Item = (&str, Self)> {
+        container.env.iter().flatten().filter_map(|variable| {
+            let selector = variable.value_from.as_ref()?.secret_key_ref.as_ref()?;
+            let key = Self {
+                secret: selector.name.clone(),
+                key: selector.key.clone(),
+            };
+            (selector.optional != Some(true)).then_some((variable.name.as_str(), key))
+        })
+    }
+
+    /// What is there now.
+    #[must_use]
+    pub fn read(&self, server: &Server, namespace: &str) -> Option<String> {
+        let secret = server.get(&Key::new("Secret", namespace, self.secret.as_str()))?;
+        let value = ByteString::deserialize(&secret["data"][&self.key]).ok()?;
+        String::from_utf8(value.0).ok()
+    }
+}
+
 /// Where a process runs.
 #[derive(Clone, Debug)]
 pub struct Place {
+    /// Namespace of the pod.
+    pub namespace: String,
     /// Name of the pod.
     pub pod: String,
     /// Its UID.
@@ -104,8 +141,14 @@ impl Program {
         if let Some((_, exit)) = settings.exits.iter().find(|(wanted, _)| has(wanted)) {
             return Self::Other { exit: Some(*exit) };
         }
+        let token = || {
+            let mut secrets = SecretKey::of(container);
+            secrets
+                .find(|(variable, _)| *variable == environment::RAY_AUTH_TOKEN)
+                .map(|(_, key)| key)
+        };
         if let Some(script) = SubmitScript::read(container) {
-            return Self::Submits(script);
+            return Self::Submits(script, token());
         }
         let address = |option: &str| {
             let (_, from_there) = words.iter().find_map(|word| word.split_once(option))?;
@@ -122,6 +165,7 @@ impl Program {
                     let embedded = variable(container, environment::RAY_GCS_STORAGE)?;
                     Some(format!("{embedded} of {}", labels_of(pod).get(labels::CLUSTER)?))
                 }),
+                token: token(),
             },
             Some(labels::NODE_TYPE_REDIS_CLEANUP) if first => Self::Empties {
                 storage: variable(container, environment::RAY_EXTERNAL_STORAGE_NAMESPACE).unwrap_or_default(),
@@ -145,8 +189,13 @@ impl Program {
     pub fn start(&self, place: &Place, restarts: i32, around: &Around<'_>) -> Process {
         let now = Instant::now();
         let timing = &around.settings.timing;
+        let read = |key: &Option<SecretKey>| key.as_ref()?.read(around.server, &place.namespace);
         match self {
-            Self::Head { cluster, storage } => Process::Head {
+            Self::Head {
+                cluster,
+                storage,
+                token,
+            } => Process::Head {
                 head: Head {
                     session: SessionId {
                         pod_uid: place.uid.clone(),
@@ -154,6 +203,7 @@ impl Program {
                     },
                     cluster: cluster.clone(),
                     storage: storage.clone(),
+                    token: read(token),
                 },
                 answers: now + timing.start_ray.draw(around.random),
             },
@@ -167,8 +217,9 @@ impl Program {
                 head: head.clone(),
                 check: now + timing.health_check.draw(around.random),
             },
-            Self::Submits(script) => {
-                Process::Submitter(Box::new(Submitter::start(script.clone(), place.clone(), around)))
+            Self::Submits(script, token) => {
+                let submitter = Submitter::start(script.clone(), place.clone(), read(token), around);
+                Process::Submitter(Box::new(submitter))
             }
             Self::Empties { storage } => Process::Empties {
                 storage: storage.clone(),

@@ -35,6 +35,8 @@ pub struct Head {
     pub cluster: String,
     /// Where the cluster keeps its state, if that is outside the head.
     pub storage: Option<String>,
+    /// The token without which it answers nobody.
+    pub token: Option<String>,
 }
 
 /// A submission that a head has accepted.
@@ -105,6 +107,7 @@ struct Session {
     id: SessionId,
     cluster: String,
     storage: Option<String>,
+    token: Option<String>,
     jobs: Jobs,
 }
 
@@ -150,6 +153,7 @@ impl Ray {
             id: head.session.clone(),
             cluster: head.cluster,
             storage: head.storage,
+            token: head.token,
             jobs: stored.unwrap_or_default(),
         };
         state.sessions.insert(head.session.pod_uid, session);
@@ -193,6 +197,14 @@ impl Ray {
     #[must_use]
     pub fn session(&self, pod_uid: &str) -> Option<SessionId> {
         self.lock().sessions.get(pod_uid).map(|session| session.id.clone())
+    }
+
+    /// Whether a session answers to whoever has that token.
+    #[must_use]
+    pub fn admits(&self, session: &SessionId, token: Option<&str>) -> bool {
+        let mut state = self.lock();
+        let asked_for = state.running(session).and_then(|session| session.token.as_deref());
+        asked_for.is_none_or(|asked_for| token == Some(asked_for))
     }
 
     /// Submits a job to a session.
@@ -304,6 +316,7 @@ mod tests {
             session,
             cluster: "raycluster".to_owned(),
             storage: storage.map(str::to_owned),
+            token: None,
         }
     }
 

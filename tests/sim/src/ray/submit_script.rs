@@ -1,8 +1,13 @@
 //! What a submitter container does, read from its command: as much of the shell script as matters for the simulation.
 //!
-//! Only the words of `ray` commands are looked at. A container without them submits nothing: it runs until its pod ends.
+//! Only the words of `ray` commands are looked at, and the argument of a program that submits through Ray's Python client.
+//! A container without either submits nothing: it runs until its pod ends.
 
 use k8s_openapi::api::core::v1::Container;
+use serde_json::Value;
+
+/// In every program that submits through Ray's Python client.
+const CLIENT: &str = "from ray.job_submission import";
 
 /// What is to be submitted, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +27,11 @@ impl SubmitScript {
     #[must_use]
     pub fn read(container: &Container) -> Option<Self> {
         let words = container.command.iter().chain(&container.args).flatten();
-        let script = words
-            .map(String::as_str)
-            .find(|word| word.contains("ray job submit "))?;
+        let mut scripts = words.map(String::as_str);
+        let script = scripts.find(|word| word.contains("ray job submit ") || word.contains(CLIENT))?;
+        if script.contains(CLIENT) {
+            return Self::of_program(script);
+        }
         let (_, submit) = script.split_once("ray job submit ")?;
         let (options, rest) = submit.split_once(" -- ")?;
         let mut options = options.split_whitespace();
@@ -39,6 +46,20 @@ impl SubmitScript {
             authority: address.trim_start_matches("http://").to_owned(),
             id,
             entrypoint: entrypoint.trim_end_matches([' ', ';']).to_owned(),
+            idempotent: script.contains("ray job status "),
+        })
+    }
+
+    /// Reads the program's argument: JSON in single quotes, of which there are none in it.
+    fn of_program(script: &str) -> Option<Self> {
+        let (_, argument) = script.split_once("' '{")?;
+        let (argument, _) = argument.split_once('\'')?;
+        let argument: Value = serde_json::from_str(&format!("{{{argument}")).ok()?;
+        let text = |name: &str| argument[name].as_str().map(str::to_owned);
+        Some(Self {
+            authority: text("address")?.trim_start_matches("http://").to_owned(),
+            id: text("submission_id")?,
+            entrypoint: text("entrypoint")?,
             idempotent: script.contains("ray job status "),
         })
     }
@@ -66,6 +87,21 @@ mod tests {
             authority: "h.ns.svc:8265".to_owned(),
             id: "j-1".to_owned(),
             entrypoint: "python a.py --b".to_owned(),
+            idempotent: true,
+        };
+        assert_eq!(SubmitScript::read(&container(script)), Some(want));
+    }
+
+    #[test]
+    fn a_program_that_submits_is_read() {
+        let script = "if ! ray job status --address http://h.ns.svc:8265 j-1 >/dev/null 2>&1 ; then python -c '\n\
+                      from ray.job_submission import JobSubmissionClient\n' '{\"address\":\"http://h.ns.svc:8265\",\
+                      \"entrypoint\":\"a \\u0026\\u0026 \\u0027b\\u0027\",\"submission_id\":\"j-1\"}' ; fi ; \
+                      ray job logs --address http://h.ns.svc:8265 --follow j-1";
+        let want = SubmitScript {
+            authority: "h.ns.svc:8265".to_owned(),
+            id: "j-1".to_owned(),
+            entrypoint: "a && 'b'".to_owned(),
             idempotent: true,
         };
         assert_eq!(SubmitScript::read(&container(script)), Some(want));

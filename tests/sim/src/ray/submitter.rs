@@ -22,6 +22,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub struct Submitter {
     script: SubmitScript,
     place: Place,
+    token: Option<String>,
     command: Command,
     /// When the command that runs has its effect.
     due: Instant,
@@ -52,11 +53,12 @@ enum Answer {
 impl Submitter {
     /// A process that starts now.
     #[must_use]
-    pub fn start(script: SubmitScript, place: Place, around: &Around<'_>) -> Self {
+    pub fn start(script: SubmitScript, place: Place, token: Option<String>, around: &Around<'_>) -> Self {
         let due = Instant::now() + around.settings.timing.command.draw(around.random);
         Self {
             script,
             place,
+            token,
             command: Command::Health,
             due,
         }
@@ -139,6 +141,7 @@ impl Submitter {
         match around.ray.behaviour(&session) {
             Some(Behaviour::Hung) => Answer::Silence,
             Some(Behaviour::Refuses(_) | Behaviour::Garbage) => Answer::Error,
+            _ if !around.ray.admits(&session, self.token.as_deref()) => Answer::Error,
             // A head that lies to whoever watches the job knows it all the same.
             None | Some(Behaviour::Slow(_) | Behaviour::Forgets | Behaviour::Claims(_)) => Answer::Session(session),
         }

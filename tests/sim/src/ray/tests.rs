@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ray_api::object_name::ObjectName;
 use ray_api::v1::job::JobStatus;
-use ray_dashboard::{Dashboard, Error, Head, Route};
+use ray_dashboard::{Authority, Dashboard, Error, Head, Route};
 use ray_runtime::random::Random;
 use serde_json::{Value, json};
 
@@ -194,7 +195,7 @@ fn dashboard(world: &World) -> SimDashboard {
 fn direct() -> Head {
     Head {
         route: Route::Direct {
-            authority: AUTHORITY.to_owned(),
+            authority: Authority::of_service("head-svc", "default", "cluster.local", 8265).unwrap(),
         },
         token: None,
     }
@@ -203,8 +204,8 @@ fn direct() -> Head {
 fn proxied() -> Head {
     Head {
         route: Route::Proxy {
-            namespace: "default".to_owned(),
-            service: "head-svc".to_owned(),
+            namespace: ObjectName::new("default").unwrap(),
+            service: ObjectName::new("head-svc").unwrap(),
         },
         token: None,
     }

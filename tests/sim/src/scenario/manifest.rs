@@ -82,6 +82,17 @@ pub fn no_jobs(name: &str) -> Manifest {
     }))
 }
 
+/// A quota that allows so many pods.
+#[must_use]
+pub fn quota_of_pods(name: &str, pods: u32) -> Manifest {
+    Manifest(json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": { "name": name },
+        "spec": { "hard": { "pods": pods.to_string() } },
+    }))
+}
+
 /// The spec of a RayCluster.
 #[must_use]
 pub fn cluster_spec(workers: i64) -> Value {

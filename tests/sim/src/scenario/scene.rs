@@ -129,11 +129,11 @@ impl Scene {
         told(&what, patched.map(|_| ()))
     }
 
-    /// A user deletes an object.
+    /// A user deletes an object, and with it what it owns, as `kubectl delete` does.
     pub async fn delete(&self, one: &One) -> Told<()> {
         let Subject { kind, name } = one.subject();
         let name = name.as_deref().unwrap_or_default();
-        let deleted = self.api(kind).delete(name, &DeleteParams::default()).await;
+        let deleted = self.api(kind).delete(name, &DeleteParams::background()).await;
         told(&format!("delete {kind} {name}"), deleted.map(|_| ()))
     }
 
@@ -237,6 +237,13 @@ impl Scene {
         }
     }
 
+    /// Waits until something holds: no longer than that where nothing goes wrong, and else as long as for anything.
+    pub async fn promptly(&self, within: Duration, fact: Fact) -> Told<()> {
+        let calm = |world: &Arc<World>| world.settings().faults.faults.is_empty();
+        let calm = self.world.as_ref().is_none_or(calm);
+        self.within(if calm { within } else { SOON }, fact).await
+    }
+
     /// Waits until nothing changes any more.
     pub async fn rest(&self) -> Told<()> {
         let Some(world) = &self.world else {
@@ -317,6 +324,7 @@ impl Scene {
             "RayCluster" | "RayJob" | "RayCronJob" | "RayService" => ("ray.io", "v1"),
             "Job" => ("batch", "v1"),
             "Ingress" => ("networking.k8s.io", "v1"),
+            "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
             "EndpointSlice" => ("discovery.k8s.io", "v1"),
             _ => ("", "v1"),
         };

@@ -1,8 +1,12 @@
 //! The stories.
 
+mod access;
 mod clusters;
 mod features;
 mod jobs;
+mod ownership;
+mod strangers;
+mod stuck;
 mod troubles;
 
 use super::Scenario;
@@ -10,7 +14,17 @@ use super::Scenario;
 /// Every scenario.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [clusters::ALL, features::ALL, jobs::ALL, troubles::ALL].concat()
+    [
+        clusters::ALL,
+        features::ALL,
+        stuck::ALL,
+        jobs::ALL,
+        ownership::ALL,
+        troubles::ALL,
+        access::ALL,
+        strangers::ALL,
+    ]
+    .concat()
 }
 
 /// The scenario of that name.

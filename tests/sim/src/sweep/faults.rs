@@ -6,7 +6,7 @@ use std::time::Duration;
 use ray_api::v1::job::JobStatus;
 use ray_runtime::random::Random;
 
-use crate::faults::plan::{Behaviour, Class as RequestClass, Fault, Outcome, Plan, WatchFault};
+use crate::faults::plan::{Behaviour, Class as RequestClass, Fault, LeaseFault, Outcome, Plan, WatchFault};
 use crate::world::run::Run;
 
 /// A kind of fault: a column of the table.
@@ -24,6 +24,8 @@ pub enum Class {
     Watch,
     /// The controller is started again, or a second one acts beside it.
     Replica,
+    /// The lease is lost, slow, taken over or left behind.
+    Lease,
     /// The clock jumps.
     Clock,
     /// The dashboard is slow, hung, wrong or lies.
@@ -33,13 +35,14 @@ pub enum Class {
 }
 
 /// All classes, in the order of the table.
-pub const CLASSES: [Class; 9] = [
+pub const CLASSES: [Class; 10] = [
     Class::Calm,
     Class::Crash,
     Class::Answer,
     Class::Request,
     Class::Watch,
     Class::Replica,
+    Class::Lease,
     Class::Clock,
     Class::Dashboard,
     Class::Mixture,
@@ -54,6 +57,7 @@ impl fmt::Display for Class {
             Self::Request => "request",
             Self::Watch => "watch",
             Self::Replica => "replica",
+            Self::Lease => "lease",
             Self::Clock => "clock",
             Self::Dashboard => "dashboard",
             Self::Mixture => "mixture",
@@ -99,6 +103,16 @@ const WATCHES: [WatchFault; 9] = [
     WatchFault::Gone(1),
     WatchFault::Gone(4),
     WatchFault::LateList(MOMENT),
+];
+
+const LEASE: [LeaseFault; 4] = [
+    LeaseFault::Lost(Duration::from_secs(20)),
+    LeaseFault::Slow {
+        time: WHILE,
+        takes: MOMENT,
+    },
+    LeaseFault::TakenOver(WHILE),
+    LeaseFault::Left,
 ];
 
 /// Every fault that can happen to the run that `calm` was, alone.
@@ -162,6 +176,14 @@ fn timed(calm: &Run, at: Duration) -> Vec<(Class, Fault)> {
                 },
             ));
         }
+        faults.extend(LEASE.map(|fault| {
+            let fault = Fault::Lease {
+                controller: controller.clone(),
+                at,
+                fault,
+            };
+            (Class::Lease, fault)
+        }));
         for seconds in [-300, -30, 30] {
             faults.push((
                 Class::Clock,

@@ -41,17 +41,25 @@ fn plans(class: Class, calm: &Run) -> Vec<Plan> {
 
 #[rstest]
 #[case("no-expectations", "cluster-life", Class::Watch)]
-#[case("head-named-anew", "cluster-suspended", Class::Replica)]
+#[case("head-named-anew", "cluster-head-lost", Class::Replica)]
 #[case("create-repeated-anew", "cluster-life", Class::Answer)]
 #[case("blind-status", "job-fails-twice", Class::Replica)]
 #[case("id-in-memory", "job-succeeds", Class::Calm)]
 #[case("attempts-in-memory", "job-fails-twice", Class::Crash)]
 #[case("cleanup-gives-up", "job-deleted-while-running", Class::Dashboard)]
-#[case("deaf-to-deletions", "cluster-worker-evicted", Class::Calm)]
+#[case("deaf-to-deletions", "cluster-suspended", Class::Calm)]
 #[case("refused-delete-is-done", "cluster-life", Class::Request)]
 #[case("whole-object-written", "cluster-life", Class::Watch)]
 #[case("status-written-anyway", "cluster-suspended", Class::Calm)]
 #[case("service-without-owner", "cluster-life", Class::Calm)]
+#[case("silence-is-failure", "job-succeeds", Class::Dashboard)]
+#[case("events-lost-while-writing", "cluster-life", Class::Answer)]
+#[case("deletes-orphan", "job-suspended-while-running", Class::Calm)]
+#[case("deletes-in-background", "job-suspended-while-running", Class::Calm)]
+#[case("panics-on-errors", "cluster-life", Class::Request)]
+#[case("service-selects-too-much", "job-submitter-deleted", Class::Calm)]
+#[case("cluster-made-twice", "job-succeeds", Class::Calm)]
+#[case("annotations-forgotten", "cluster-recreated", Class::Calm)]
 fn a_planted_bug_is_found(#[case] bug: &str, #[case] scenario: &str, #[case] class: Class) {
     let bug = Fault::Bug(bug.parse().unwrap());
     let scenario = stories::named(scenario).unwrap();

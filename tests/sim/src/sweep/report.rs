@@ -56,8 +56,9 @@ impl fmt::Display for Findings {
         let (runs, seconds) = (self.runs.len(), self.took.as_secs());
         writeln!(
             f,
-            "\n{} scenarios, {runs} runs in {seconds} s, {violations} with a violation",
-            table.len()
+            "\n{} scenarios, {runs} runs in {seconds} s, {violations} with a violation; {}",
+            table.len(),
+            self.share
         )
     }
 }

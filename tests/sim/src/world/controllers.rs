@@ -1,7 +1,8 @@
 //! The controllers, and their incarnations: each start is a new one, with empty caches and a line of its own.
 //!
 //! A crash ends an incarnation in the middle of whatever it does; another starts a while later, as a Deployment does it.
-//! A hand-over lets two of them act at once for a while: a lease is no fence.
+//! They keep a lease, as processes do; started again, they are the same pod. A hand-over lets a second one act at once
+//! for a while that has none: a lease is no fence.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -17,24 +18,30 @@ use ray_dashboard::bounded::Limits;
 use ray_dashboard::{Bounded, Dashboard};
 use ray_runtime::arguments::{Arguments, BindAddress, LogEncoder};
 use ray_runtime::event::{self, PublisherOptions};
+use ray_runtime::lead::lead;
+use ray_runtime::lease::Leadership;
+use ray_runtime::lease::elector::{Elector, Options};
+use ray_runtime::lease::gate::GateLayer;
+use ray_runtime::limits::LimitsLayer;
+use ray_runtime::log::LogLevels;
 use ray_runtime::process::{Environment, Started};
 use ray_runtime::random::Random;
+use ray_runtime::tasks::Tasks;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 
 use super::run::Requests;
 use crate::actors::hand::Surroundings;
 use crate::allocations::{Apart, apart};
 use crate::clock::SimClock;
 use crate::faults::incident::Incidents;
+use crate::faults::lease::{self, Holder, LeaseLine, Trouble, Watched};
 use crate::faults::life::Life;
 use crate::faults::line::{self, Crash, Line, Record};
 use crate::faults::planted::{Called, Planted, Service};
 use crate::ray::dashboard::SimDashboard;
-
-/// How often a controller looks whether its caches are complete.
-const STARTING: Duration = Duration::from_millis(20);
 
 /// A controller that can be started.
 #[derive(Clone, Copy)]
@@ -72,14 +79,18 @@ struct Slot {
     controller: Controller,
     clock: Arc<SimClock>,
     record: Arc<Record>,
+    holder: Arc<Holder>,
     living: Vec<Incarnation>,
     born: u32,
+    /// Which pod the next incarnation is a container of.
+    pod: u32,
 }
 
 struct Incarnation {
     number: u32,
     life: Arc<Life>,
     registry: Registry,
+    lease: Option<Arc<LeaseLine>>,
     tasks: Vec<AbortHandle>,
 }
 
@@ -102,8 +113,10 @@ impl Controllers {
                 controller,
                 clock: Arc::new(surroundings.clock.another()),
                 record: Arc::new(record),
+                holder: Arc::default(),
                 living: Vec::new(),
                 born: 0,
+                pod: 1,
             };
             (controller.name, slot)
         };
@@ -125,6 +138,11 @@ impl Controllers {
 
     /// Starts one more incarnation of a controller.
     pub fn start(&self, name: &str) -> anyhow::Result<()> {
+        self.start_one(name, self.surroundings.settings.elects).map(drop)
+    }
+
+    /// Starts one more, which has a lease or acts without; its number.
+    fn start_one(&self, name: &str, elects: bool) -> anyhow::Result<u32> {
         let mut slots = self.lock();
         let slot = slots
             .get_mut(name)
@@ -135,12 +153,60 @@ impl Controllers {
             surroundings: &self.surroundings,
             seeds: &self.seeds,
             crashes: &self.crashes,
+            incidents: &self.incidents,
+            elects,
         };
         let incarnation = incarnation.go().with_context(|| format!("failed to start {name}"))?;
         self.incidents
             .note(name, format_args!("incarnation {} starts", incarnation.number));
+        let number = incarnation.number;
         slot.living.push(incarnation);
-        Ok(())
+        Ok(number)
+    }
+
+    /// Starts a second replica, in a pod of its own, that stands by; its number.
+    pub fn stand_by(&self, name: &str) -> anyhow::Result<u32> {
+        if let Some(slot) = self.lock().get_mut(name) {
+            slot.pod += 1;
+        }
+        self.start_one(name, self.surroundings.settings.elects)
+    }
+
+    /// One incarnation ends. It is not started again.
+    pub fn end(&self, name: &str, number: u32) {
+        if let Some(slot) = self.lock().get_mut(name) {
+            self.incidents.note(name, format_args!("incarnation {number} ends"));
+            slot.living.retain(|living| living.number != number);
+        }
+    }
+
+    /// As [`Self::restart`], in another pod.
+    pub async fn replace(&self, name: &str) -> anyhow::Result<()> {
+        if let Some(slot) = self.lock().get_mut(name) {
+            slot.pod += 1;
+        }
+        self.restart(name).await
+    }
+
+    /// Something goes wrong with the leases of a controller's incarnations that live now.
+    pub fn trouble_lease(&self, name: &str, trouble: Trouble, time: Duration) {
+        if let Some(slot) = self.lock().get(name) {
+            self.incidents
+                .note(name, format_args!("its lease: {trouble:?} for {time:?}"));
+            let leases = slot.living.iter().filter_map(|living| living.lease.as_ref());
+            leases.for_each(|lease| lease.trouble(trouble, time));
+        }
+    }
+
+    /// How often the incarnations of a controller that live have lost their lease.
+    #[must_use]
+    pub fn losses(&self, name: &str) -> f64 {
+        self.counter(name, "ray_controller_lease_losses_total")
+    }
+
+    /// Something that must not be.
+    pub fn violation(&self, what: impl std::fmt::Display) {
+        self.incidents.violation(what);
     }
 
     /// Every incarnation of a controller dies at once. It is not started again.
@@ -161,7 +227,7 @@ impl Controllers {
 
     /// A second replica takes over; the first goes on for a while.
     pub async fn hand_over(&self, name: &str, overlap: Duration) -> anyhow::Result<()> {
-        self.start(name)?;
+        self.start_one(name, false)?;
         tokio::time::sleep(overlap).await;
         if let Some(slot) = self.lock().get_mut(name)
             && slot.living.len() > 1
@@ -242,12 +308,17 @@ async fn bury(controllers: Arc<Controllers>, mut crashes: mpsc::UnboundedReceive
     }
 }
 
+/// What keeps a lease, and what is known of it.
+type Keeping = (Option<BoxFuture<'static, ()>>, Leadership);
+
 /// What an incarnation is started from.
 struct Start<'a> {
     slot: &'a Slot,
     surroundings: &'a Surroundings,
     seeds: &'a Random,
     crashes: &'a mpsc::UnboundedSender<Crash>,
+    incidents: &'a Arc<Incidents>,
+    elects: bool,
 }
 
 impl Start<'_> {
@@ -275,7 +346,23 @@ impl Start<'_> {
                 line: connection,
             },
         };
-        let (environment, publisher) = self.environment(service)?;
+        let registry = Registry::new();
+        let lease = self.elects.then(|| self.lease(&life));
+        let (keeping, leadership) = match &lease {
+            Some(lease) => self.keeping(lease, &registry)?,
+            None => (None, Leadership::always()),
+        };
+        // The limits are the controllers' own: what hangs here hangs until one of them ends it.
+        let service = LimitsLayer::default().layer(Watched {
+            inner: Apart(service),
+            lease: lease.clone(),
+            incidents: self.incidents.clone(),
+        });
+        let client = match &lease {
+            Some(_) => kube::Client::new(GateLayer(leadership.clone()).layer(service), "default"),
+            None => kube::Client::new(service, "default"),
+        };
+        let (environment, publisher) = self.environment(client, registry, leadership)?;
         let dashboard = SimDashboard {
             server: self.surroundings.server.clone(),
             ray: self.surroundings.ray.clone(),
@@ -285,7 +372,7 @@ impl Start<'_> {
         };
         let dashboard = Arc::new(Bounded::new(Called { planted, dashboard }, Limits::default()));
         let started = (controller.start)(&environment, dashboard)?;
-        let registry = environment.registry.clone();
+        let (registry, leadership) = (environment.registry.clone(), environment.leadership.clone());
         drop(environment);
         let mut tasks = vec![tokio::spawn(publisher).abort_handle()];
         let Started {
@@ -293,21 +380,55 @@ impl Start<'_> {
             ready,
             passes,
         } = started;
-        let passes = async move {
-            while !ready() {
-                tokio::time::sleep(STARTING).await;
-            }
-            passes.await;
-        };
-        for part in background.into_iter().chain([passes.boxed()]) {
+        let led = async move { lead(passes, ready, &leadership, &CancellationToken::new()).await };
+        for part in background.into_iter().chain([led.boxed()]).chain(keeping) {
             tasks.push(tokio::spawn(self.vital(part)).abort_handle());
         }
         Ok(Incarnation {
             number: *born,
             life,
             registry,
+            lease,
             tasks,
         })
+    }
+
+    /// The connection of a lease.
+    fn lease(&self, life: &Arc<Life>) -> Arc<LeaseLine> {
+        let Slot {
+            controller,
+            pod,
+            holder,
+            ..
+        } = self.slot;
+        Arc::new(LeaseLine {
+            identity: format!("{}_{pod}", controller.name),
+            holder: holder.clone(),
+            takes: self.surroundings.settings.timing.request,
+            life: life.clone(),
+            random: Random::seeded(self.seeds.next()),
+            incidents: self.incidents.clone(),
+            trouble: Mutex::default(),
+        })
+    }
+
+    /// What keeps the lease, and what is known of it.
+    fn keeping(&self, line: &Arc<LeaseLine>, registry: &Registry) -> anyhow::Result<Keeping> {
+        let Slot { controller, clock, .. } = self.slot;
+        let options = Options {
+            namespace: "default".to_owned(),
+            name: format!("{}-leader", controller.name),
+            identity: line.identity.clone(),
+            clock: clock.clone(),
+            random: Arc::new(Random::seeded(self.seeds.next())),
+        };
+        let service = lease::Service {
+            line: line.clone(),
+            server: self.surroundings.server.service(controller.name),
+        };
+        let client = kube::Client::new(LimitsLayer::default().layer(Apart(service)), "default");
+        let (elector, leadership) = Elector::new(options, registry)?;
+        Ok((Some(elector.run(client, CancellationToken::new()).boxed()), leadership))
     }
 
     /// A part of the process whose end is the end of the process.
@@ -323,16 +444,20 @@ impl Start<'_> {
         }
     }
 
-    fn environment(&self, service: Service) -> anyhow::Result<(Environment, BoxFuture<'static, ()>)> {
+    fn environment(
+        &self,
+        client: kube::Client,
+        registry: Registry,
+        leadership: Leadership,
+    ) -> anyhow::Result<(Environment, BoxFuture<'static, ()>)> {
         let Slot {
             controller: Controller { name, .. },
             clock,
             ..
         } = self.slot;
         let settings = &self.surroundings.settings;
-        let client = kube::Client::new(Apart(service), "default");
         let random = Arc::new(Random::seeded(self.seeds.next()));
-        let registry = Registry::new();
+        let tasks = Tasks::new(&registry)?;
         let (recorder, publisher) = event::recorder(
             PublisherOptions {
                 client: client.clone(),
@@ -340,6 +465,7 @@ impl Start<'_> {
                 random: random.clone(),
                 controller: (*name).to_owned(),
                 instance: format!("{name}-{}", self.slot.born),
+                tasks: tasks.clone(),
             },
             &registry,
         )?;
@@ -349,6 +475,8 @@ impl Start<'_> {
             random,
             recorder,
             registry,
+            tasks,
+            leadership,
             arguments: Arguments {
                 feature_gates: settings.gates.clone(),
                 use_kubernetes_proxy: settings.proxy,
@@ -371,7 +499,7 @@ fn arguments() -> Arguments {
         reconcile_concurrency: 64,
         watch_namespace: Vec::new(),
         log_stdout_encoder: LogEncoder::Console,
-        log_level: "info".to_owned(),
+        log_level: LogLevels::default(),
         use_kubernetes_proxy: false,
         feature_gates: ray_api::gates::FeatureGates::default(),
         enable_metrics: false,

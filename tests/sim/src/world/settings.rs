@@ -148,6 +148,8 @@ pub struct Settings {
     pub switches: Switches,
     /// The controllers' feature gates.
     pub gates: FeatureGates,
+    /// Whether the controllers keep a lease.
+    pub elects: bool,
     /// What goes wrong.
     pub faults: Plan,
     /// How long nothing must change for the world to be at rest: the last answers and events come within this time.
@@ -168,6 +170,7 @@ impl Default for Settings {
             proxy: false,
             switches: Switches::default(),
             gates: FeatureGates::default(),
+            elects: true,
             faults: Plan::calm(),
             rest: Duration::from_secs(120),
             still: Duration::from_secs(400),

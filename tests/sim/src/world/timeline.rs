@@ -56,7 +56,9 @@ impl Run {
             elapsed: violation.elapsed,
             text: format!("X {}", violation.what),
         });
-        let writes = self.journal.writes().iter().map(|entry| Line {
+        // Of the lease what went wrong is told, and not each renewal.
+        let told = self.journal.writes().iter().filter(|entry| &*entry.key.kind != "Lease");
+        let writes = told.map(|entry| Line {
             elapsed: entry.elapsed,
             text: wrote(entry),
         });

@@ -8,7 +8,8 @@ use jiff::SignedDuration;
 use super::controllers::Controllers;
 use crate::actors::hand::Surroundings;
 use crate::faults::incident::Incidents;
-use crate::faults::plan::{Behaviour, Fault};
+use crate::faults::lease::Trouble;
+use crate::faults::plan::{Behaviour, Fault, LeaseFault, Plan};
 use crate::ray::session::{Misbehaviour, Ray};
 
 /// Has everything come at its time.
@@ -20,15 +21,16 @@ pub fn begin(surroundings: &Arc<Surroundings>, controllers: &Arc<Controllers>, i
             | Fault::Watch { .. }
             | Fault::Noise { .. }
             | Fault::ChannelNoise { .. }
+            | Fault::LogExit(_)
             | Fault::Bug(_) => {}
             Fault::Dashboard { behaviour, at, time } => {
                 let (ray, incidents) = (surroundings.ray.clone(), incidents.clone());
                 tokio::spawn(spoil_dashboards(ray, incidents, behaviour, at, time));
             }
             timed => {
-                let incidents = incidents.clone();
+                let (incidents, surroundings) = (incidents.clone(), surroundings.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = strike(&controllers, timed).await {
+                    if let Err(error) = strike(&controllers, timed, &surroundings.settings.faults).await {
                         incidents.note("world", format_args!("{error:#}"));
                     }
                 });
@@ -56,7 +58,7 @@ async fn spoil_dashboards(
     ray.behave(&misbehaviour);
 }
 
-async fn strike(controllers: &Controllers, fault: Fault) -> anyhow::Result<()> {
+async fn strike(controllers: &Controllers, fault: Fault, plan: &Plan) -> anyhow::Result<()> {
     match fault {
         Fault::Crash { controller, at } => {
             tokio::time::sleep(at).await;
@@ -69,6 +71,10 @@ async fn strike(controllers: &Controllers, fault: Fault) -> anyhow::Result<()> {
         } => {
             tokio::time::sleep(at).await;
             controllers.hand_over(&controller, overlap).await
+        }
+        Fault::Lease { controller, at, fault } => {
+            tokio::time::sleep(at).await;
+            lease(controllers, &controller, fault, plan).await
         }
         Fault::ClockJump {
             controller,
@@ -84,6 +90,40 @@ async fn strike(controllers: &Controllers, fault: Fault) -> anyhow::Result<()> {
         | Fault::Noise { .. }
         | Fault::ChannelNoise { .. }
         | Fault::Dashboard { .. }
+        | Fault::LogExit(_)
         | Fault::Bug(_) => Ok(()),
+    }
+}
+
+/// How long nothing gets through when another takes the lease over: it can, and the first stands by in time to follow it.
+const CUT: Duration = Duration::from_secs(30);
+/// How late a loss may be noticed.
+const NOTICED: Duration = Duration::from_secs(15);
+
+async fn lease(controllers: &Controllers, controller: &str, fault: LeaseFault, plan: &Plan) -> anyhow::Result<()> {
+    match fault {
+        LeaseFault::Lost(time) => {
+            controllers.trouble_lease(controller, Trouble::Cut, time);
+            Ok(())
+        }
+        LeaseFault::Slow { time, takes } => {
+            let before = controllers.losses(controller);
+            controllers.trouble_lease(controller, Trouble::Slow(takes), time);
+            tokio::time::sleep(time + NOTICED).await;
+            if controllers.losses(controller) > before && !plan.takes_lease(controller) {
+                controllers.violation(format_args!(
+                    "{controller} lost its lease, and the API server was only slow"
+                ));
+            }
+            Ok(())
+        }
+        LeaseFault::TakenOver(time) => {
+            controllers.trouble_lease(controller, Trouble::Cut, CUT);
+            let second = controllers.stand_by(controller)?;
+            tokio::time::sleep(time).await;
+            controllers.end(controller, second);
+            Ok(())
+        }
+        LeaseFault::Left => controllers.replace(controller).await,
     }
 }

@@ -72,6 +72,13 @@ impl Witnesses {
         }));
     }
 
+    /// Somebody else has found something wrong.
+    pub fn found(&self, elapsed: Duration, wrong: Vec<String>) {
+        let violations = wrong.into_iter().map(|what| Violation { elapsed, what });
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.violations.extend(violations);
+    }
+
     /// All that was wrong.
     #[must_use]
     pub fn verdict(&self, server: &Server, ray: &Ray) -> Vec<Violation> {

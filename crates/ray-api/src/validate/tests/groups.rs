@@ -133,7 +133,6 @@ fn refuses(#[case] patch: &str, #[case] path: &str, #[case] message: &str) {
 #[case::rule_18_priority("{spec.autoscalerOptions: {version: v2}, workers.0: {priority: -5}}")]
 #[case::replicas_outside_the_bounds("workers.0.replicas: 9")]
 #[case::no_worker_groups("spec.workerGroupSpecs: null")]
-#[case::duplicate_group_names("workers.1.groupName: small")]
 fn accepts(#[case] patch: &str) {
     assert_eq!(check("RayCluster", "", patch), Ok(()));
 }

@@ -1,8 +1,6 @@
 use rstest::rstest;
 
-use super::{assert_refused, check, decode, manifest, patched};
-use crate::v1::RayCluster;
-use crate::validate::duplicate_worker_groups;
+use super::{assert_refused, check, manifest, patched};
 
 const LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
                      character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation \
@@ -141,16 +139,4 @@ fn accepts_initializing_timeouts(#[case] text: &str) {
 )]
 fn accepts(#[case] patch: &str) {
     assert_eq!(check("RayCluster", "", patch), Ok(()));
-}
-
-#[test]
-fn rule_h2_worker_groups_have_names_of_their_own() {
-    let cluster = |patch: &str| -> RayCluster { decode(&patched(manifest("RayCluster"), patch)) };
-    assert_eq!(duplicate_worker_groups(&cluster("{}").spec, "spec"), []);
-    let duplicates = duplicate_worker_groups(&cluster("workers.1.groupName: small").spec, "spec.rayClusterSpec");
-    let [duplicate] = &duplicates[..] else {
-        panic!("{duplicates:?}")
-    };
-    assert_eq!(duplicate.path, "spec.rayClusterSpec.workerGroupSpecs[1]");
-    assert_eq!(duplicate.message, "worker group names must be unique");
 }

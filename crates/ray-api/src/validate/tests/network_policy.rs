@@ -37,9 +37,9 @@ const GATE: &str = "RayClusterNetworkPolicy=true";
 )]
 #[case::rule_62_group_name(
     GATE,
-    "{spec.networkPolicy: {}, workers.1.groupName: Large_group}",
+    "{spec.networkPolicy: {}, workers.1.groupName: Large.group}",
     "spec.workerGroupSpecs[1].groupName",
-    "worker group name \"Large_group\" must be a valid DNS1123 label when networkPolicy is enabled (it is embedded in the \
+    "worker group name \"Large.group\" must be a valid DNS1123 label when networkPolicy is enabled (it is embedded in the \
      NetworkPolicy name): [a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
      and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
      '[a-z0-9]([-a-z0-9]*[a-z0-9])?')]"
@@ -91,7 +91,7 @@ fn finds_all_that_is_wrong() {
           head: {ingressRules: [{}]}
           worker: {ingressRules: [{}]}
           workerGroups: [{groupName: other, ingressRules: [{}]}]
-        workers.0.groupName: '-'
+        workers.0.groupName: Small
     ";
     let want = [
         "spec.networkPolicy.head.ingressRules",

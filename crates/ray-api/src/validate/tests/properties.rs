@@ -36,9 +36,12 @@ const PATCHES: [&str; 24] = [
 fn spec(chosen: &[usize]) -> Value {
     chosen.iter().fold(manifest("RayCluster"), |object, index| {
         let patch = PATCHES[*index];
-        let fits = !patch.starts_with("workers") || object["spec"]["workerGroupSpecs"].is_array();
-        let fits =
-            fits && (!patch.starts_with("head.") || object["spec"]["headGroupSpec"]["template"]["spec"].is_object());
+        let spec = &object["spec"];
+        let fits = match patch.split_once('.') {
+            Some(("workers", _)) => spec["workerGroupSpecs"].is_array(),
+            Some(("head", _)) => spec["headGroupSpec"]["template"]["spec"]["containers"].is_array(),
+            _ => true,
+        };
         if fits { patched(object, patch) } else { object }
     })
 }

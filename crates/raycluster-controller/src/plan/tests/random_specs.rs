@@ -40,6 +40,12 @@ proptest! {
         let first = model.plan();
         prop_assert_eq!(first.create_head, cluster.spec.suspend != Some(true));
         model.carry_out(&first);
+        for _ in 0..100 {
+            if !model.plan().more {
+                break;
+            }
+            model.carry_out(&model.plan());
+        }
         prop_assert!(model.plan().is_empty(), "{:#?}", model.plan());
         prop_assert_eq!(model.workers(), if first.create_head { wanted(&valid) } else { 0 });
     }
@@ -59,6 +65,7 @@ struct Model<'a> {
     gates: FeatureGates,
     spec_hash: String,
     spent: Spent,
+    making: Making,
     random: Random,
 }
 
@@ -71,13 +78,14 @@ impl<'a> Model<'a> {
             gates,
             spec_hash: ray_api::spec_hash::recreate_hash(cluster.spec),
             spent: Spent::new(),
+            making: Making::new(),
             random: Random::seeded(1),
         }
     }
 
     fn observed(&self) -> Observed {
         let key = ObjectKey::new(self.cluster.namespace, self.cluster.name);
-        self.children.of(&key)
+        self.children.of(&key, self.cluster.uid)
     }
 
     fn plan(&self) -> Plan {
@@ -86,6 +94,8 @@ impl<'a> Model<'a> {
             gates: &self.gates,
             spec_hash: &self.spec_hash,
             spent: &self.spent,
+            making: &self.making,
+            now: Timestamp::UNIX_EPOCH,
         };
         plan(self.cluster, None, &self.observed(), rules)
     }
@@ -127,11 +137,14 @@ impl<'a> Model<'a> {
                 label,
             ));
         }
-        let head = plan.create_head.then_some(NewPod::Head);
+        let head = plan.create_head.then(|| NewPod::Head {
+            suffix: self.random.suffix(),
+        });
         let creates = plan.creates.iter();
-        let workers = creates.flat_map(|create| NewPod::of_replica(self.cluster, create, &self.random));
+        let begin = |group: &str| format!("{group}-{}", self.random.suffix());
+        let workers = creates.flat_map(|create| NewPod::of_replica(self.cluster, create.clone(), begin));
         for new in head.into_iter().chain(workers) {
-            let pod = new.build(&context, self.cluster, &self.spec_hash);
+            let pod = new.build(&context, self.cluster, &self.spec_hash, &self.random.suffix());
             self.children.pods.wrote(RayPod::from(stored::<Pod, SlimPod>(&pod)));
         }
     }

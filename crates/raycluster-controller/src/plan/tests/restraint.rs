@@ -93,6 +93,27 @@ fn an_autoscaler_whose_head_is_not_ready_has_nothing_deleted() {
     assert!(world.plan().deletes.is_empty(), "nor by number");
 }
 
+/// A pass that can do nothing must not bring the next one at once, for ever.
+#[test]
+fn more_workers_than_go_in_a_pass_are_held_back_in_peace() {
+    let mut world = World::running(0);
+    world.group()["maxReplicas"] = json!(300);
+    world.group()["replicas"] = json!(300);
+    world.settle();
+    world.pods.iter_mut().for_each(run);
+    let mut world = restrained(world);
+    name_all(&mut world);
+    let plan = world.plan();
+    assert_eq!((plan.deletes.len(), plan.held_back[0].pods.len()), (60, 240));
+    assert!(!plan.more);
+    world.carry_out(&plan);
+    let plan = world.plan();
+    assert!(plan.is_empty() && !plan.more, "the rest of this minute");
+    world.pod("head1")["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]});
+    let plan = world.plan();
+    assert!(plan.is_empty() && !plan.more);
+}
+
 #[test]
 fn a_person_is_not_held_back() {
     let mut world = restrained(World::running(5));

@@ -11,9 +11,9 @@ use ray_dashboard::JobInfo;
 use crate::build::ray_cluster;
 use crate::fixtures::sample;
 use crate::observation::{Answer, Observation};
-use crate::state::observed::HeadService;
+use crate::state::observed::{HeadService, may_use};
 use crate::state::poll::{Target, Way, target};
-use crate::state::{Effect, Observed, Rules, Step, Stop, Submitter, SubmitterEnd, step};
+use crate::state::{Effect, Observed, Obstacle, Rules, Step, Stop, Submitter, SubmitterEnd, step};
 
 /// `seconds` after the start of the attempt.
 pub fn at(seconds: i64) -> Timestamp {
@@ -26,6 +26,8 @@ pub fn at(seconds: i64) -> Timestamp {
 pub struct Bench {
     pub job: RayJob,
     pub cluster: Option<RayCluster>,
+    /// Why it does not decode.
+    pub unreadable: Option<Obstacle>,
     pub submitter: Submitter,
     pub head_service: HeadService,
     pub ray: Option<Observation>,
@@ -41,6 +43,7 @@ impl Bench {
         Self {
             job: sample(),
             cluster: None,
+            unreadable: None,
             submitter: Submitter::Absent,
             head_service: HeadService::Absent,
             ray: None,
@@ -203,11 +206,19 @@ impl Bench {
     }
 
     fn observed(&self) -> Observed<'_> {
+        let usable = self.cluster.as_ref().filter(|cluster| may_use(&self.job, *cluster));
+        let foreign = self.cluster.is_some() && usable.is_none();
         Observed {
-            cluster: self.cluster.as_ref(),
+            cluster: usable,
+            obstacle: if foreign {
+                Some(&Obstacle::Foreign)
+            } else {
+                self.unreadable.as_ref()
+            },
             submitter: self.submitter.clone(),
             head_service: self.head_service.clone(),
-            ray: self.ray.clone(),
+            // What cannot be read is not asked.
+            ray: self.ray.clone().filter(|_| self.unreadable.is_none()),
             stop: self.stop,
             suffixes: self.suffixes.clone(),
         }
@@ -229,6 +240,12 @@ impl Bench {
         *step
             .status
             .unwrap_or_else(|| panic!("records nothing: {:?}", self.step()))
+    }
+
+    /// Since when Ray is silent, as it is recorded.
+    pub fn recorded_start_of_silence(&self) -> Option<Timestamp> {
+        let status = self.job.status.as_ref()?;
+        status.job_status_check_failure_start_time.as_ref().map(|time| time.0)
     }
 
     /// The step's effects; fails the test when it records.
@@ -253,4 +270,9 @@ impl Bench {
             .unwrap_or_default();
         format!("{} [{}]{reason}{message}", status.phase(), status.ray_status())
     }
+}
+
+/// The same RayJob with what its step records.
+pub fn told(bench: &Bench) -> Bench {
+    bench.clone().with(|told| told.job.status = Some(bench.recorded()))
 }

@@ -7,7 +7,7 @@ use ray_api::v1::job::{
 use rstest::rstest;
 
 use super::bench::{Bench, at};
-use crate::state::{Cause, Effect, Guard, Stop, Submitter};
+use crate::state::{Cause, Effect, Guard, Stop, Submitter, Until};
 
 fn cleaning(phase: Phase) -> Bench {
     let mut bench = Bench::running_job(5).submitter_ended(6, None);
@@ -35,7 +35,10 @@ fn both_children_go_and_then_the_attempt_is_forgotten(#[case] phase: Phase, #[ca
     status.ray_job_info = Some(RayJobInfo::default());
     status.failed = Some(1);
     status.job_status_check_failure_start_time = Some(Time(at(3)));
-    assert_eq!(bench.acted(), [Effect::DeleteCluster, Effect::DeleteSubmitter]);
+    assert_eq!(
+        bench.acted(),
+        [Effect::DeleteCluster(Until::PodsAreGone), Effect::DeleteSubmitter]
+    );
     let bench = bench.cluster_deleting();
     assert_eq!(bench.acted(), [Effect::DeleteSubmitter], "each as soon as it can");
     let bench = bench.with(|bench| bench.submitter = Submitter::Deleting);
@@ -46,6 +49,7 @@ fn both_children_go_and_then_the_attempt_is_forgotten(#[case] phase: Phase, #[ca
     assert_eq!(bench.step().guards, [Guard::SubmitterAbsent, Guard::ClusterAbsent]);
     let want = RayJobStatus {
         job_deployment_status: Some(next),
+        ray_job_info: Some(RayJobInfo::default()),
         start_time: Some(Time(at(0))),
         succeeded: Some(0),
         failed: Some(1),
@@ -67,9 +71,15 @@ fn what_belongs_to_others_is_left_alone() {
 #[test]
 fn cleaning_up_needs_no_valid_spec_and_is_not_called_off() {
     let bench = cleaning(Phase::Retrying).with(|bench| bench.job.spec.ray_cluster_spec = None);
-    assert_eq!(bench.acted(), [Effect::DeleteCluster, Effect::DeleteSubmitter]);
+    assert_eq!(
+        bench.acted(),
+        [Effect::DeleteCluster(Until::PodsAreGone), Effect::DeleteSubmitter]
+    );
     let resumed = cleaning(Phase::Suspending).with(|bench| bench.job.spec.suspend = Some(false));
-    assert_eq!(resumed.acted(), [Effect::DeleteCluster, Effect::DeleteSubmitter]);
+    assert_eq!(
+        resumed.acted(),
+        [Effect::DeleteCluster(Until::PodsAreGone), Effect::DeleteSubmitter]
+    );
 }
 
 #[test]
@@ -90,8 +100,11 @@ fn the_cluster_goes_when_its_time_has_come() {
         (early.cause, early.requeue.map(|delay| delay.as_secs())),
         (Cause::AwaitsExpiry, Some(30))
     );
-    assert_eq!(complete(Some(30)).at(40).acted(), [Effect::DeleteCluster]);
-    assert_eq!(complete(None).acted(), [Effect::DeleteCluster]);
+    assert_eq!(
+        complete(Some(30)).at(40).acted(),
+        [Effect::DeleteCluster(Until::AtOnce)]
+    );
+    assert_eq!(complete(None).acted(), [Effect::DeleteCluster(Until::AtOnce)]);
     let going = complete(None).cluster_deleting().step();
     assert_eq!((going.cause, going.requeue), (Cause::Finished, None));
     let whole = complete(None).with(|bench| bench.rules.switches.delete_finished_jobs = true);

@@ -3,13 +3,16 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
-use ray_api::v1::job::{JobDeploymentStatus as Phase, JobStatus, RayJobInfo, RayJobStatus, SubmissionMode};
+use ray_api::v1::RayClusterSpec;
+use ray_api::v1::job::{
+    JobDeploymentStatus as Phase, JobFailedReason as Reason, JobStatus, RayJobInfo, RayJobStatus, SubmissionMode,
+};
 use ray_dashboard::JobInfo;
 
 use super::bench::{Bench, at};
 use crate::observation::{Answer, Observation};
-use crate::state::observed::HeadService;
-use crate::state::{Stop, Submitter, SubmitterEnd};
+use crate::state::observed::{HeadService, may_use};
+use crate::state::{Obstacle, Stop, Submitter, SubmitterEnd};
 
 fn phase() -> impl Strategy<Value = Phase> {
     let all = [
@@ -111,7 +114,7 @@ prop_compose! {
         ray in prop::option::of(observation()),
         service in prop::sample::select(vec!["", "rayjob-sample-ccccc", "another", "foreign"]),
         stop in prop::sample::select(vec![Stop::NotAsked, Stop::Asked, Stop::Over]),
-        flags in prop::array::uniform4(any::<bool>()),
+        flags in prop::array::uniform5(any::<bool>()),
         now in seconds(),
     ) -> Bench {
         let mut bench = bench;
@@ -132,6 +135,11 @@ prop_compose! {
                 bench = bench.with_cluster(ready);
                 if foreign { bench = bench.with_foreign_cluster(); }
                 if deleting { bench = bench.cluster_deleting(); }
+                if flags[4] && now % 4 == 0 {
+                    let cluster = bench.cluster.as_mut().unwrap();
+                    (cluster.spec, cluster.status) = (RayClusterSpec::default(), None);
+                    bench.unreadable = Some(Obstacle::Unreadable("why".into()));
+                }
             }
         }
         if flags[2] { bench = bench.deleted(); }
@@ -203,15 +211,49 @@ proptest! {
         }
     }
 
-    /// No time-out ends a running job before Ray was asked after it.
+    /// No time-out ends a running job before Ray was asked after it, and no verdict is older than what it rests on.
     #[test]
     fn time_outs_ask_first(bench in bench()) {
         let before = bench.job.status.clone().unwrap_or_default();
-        let askable = bench.cluster.as_ref().is_some_and(|cluster| cluster.metadata.deletion_timestamp.is_none());
-        if before.phase() != Phase::Running || !askable || bench.ray.is_some() { return Ok(()); }
+        let usable = bench.cluster.as_ref().filter(|cluster| may_use(&bench.job, *cluster));
+        let askable = usable.is_some_and(|cluster| cluster.metadata.deletion_timestamp.is_none());
+        if before.phase() != Phase::Running || !askable || bench.unreadable.is_some() { return Ok(()); }
+        let Some(after) = bench.step().status else { return Ok(()) };
+        let ended = matches!(after.phase(), Phase::Failed | Phase::Retrying);
+        if !ended || after.ray_status().terminal() { return Ok(()); }
+        let Some(observation) = &bench.ray else {
+            prop_assert!(false, "nobody asked: {:?}", after);
+            return Ok(());
+        };
+        let later = |time: Option<Time>, seconds: i64| time.map(|time| time.0 + SignedDuration::from_secs(seconds));
+        let limit = match (&after.reason, &observation.answer) {
+            (Some(Reason::DeadlineExceeded), _) => {
+                later(before.start_time, bench.job.spec.active_deadline_seconds.unwrap_or_default().into())
+            }
+            (_, Answer::Failed(_) | Answer::NoToken(_)) => later(before.job_status_check_failure_start_time, 300),
+            _ => {
+                prop_assert!(observation.submitter_ended, "the submitter may have submitted since: {:?}", after);
+                None
+            }
+        };
+        prop_assert!(limit.is_none_or(|limit| observation.at >= limit), "asked before it: {:?}", after);
+    }
+
+    /// While Ray says that the job runs, nothing but a user's deadline ends it.
+    #[test]
+    fn a_job_that_runs_is_not_ended(bench in bench()) {
+        let before = bench.job.status.clone().unwrap_or_default();
+        let runs = bench.ray.as_ref().is_some_and(|observation| {
+            matches!(&observation.answer, Answer::Found(info) if !info.status.terminal())
+        });
+        let usable = bench.cluster.as_ref().is_some_and(|cluster| may_use(&bench.job, cluster));
+        if before.phase() != Phase::Running || before.ray_status().terminal() || !runs || !usable || bench.unreadable.is_some() {
+            return Ok(());
+        }
         if let Some(after) = bench.step().status {
-            let ended = matches!(after.phase(), Phase::Failed | Phase::Retrying);
-            prop_assert!(!ended || before.ray_status().terminal(), "{:?}", after);
+            let deadline = after.reason == Some(Reason::DeadlineExceeded);
+            let ended = matches!(after.phase(), Phase::Failed | Phase::Retrying | Phase::Complete);
+            prop_assert!(!ended || deadline, "{:?}", after);
         }
     }
 }

@@ -131,6 +131,23 @@ fn a_name_that_is_taken_is_replaced() {
     );
 }
 
+/// Also one that is ready, or on its way out: only its own has the RayJob's spec.
+#[test]
+fn a_ready_cluster_of_somebody_else_is_not_used() {
+    let ready = initializing().with_foreign_cluster().with(|bench| {
+        let status = bench.cluster.as_mut().unwrap().status.as_mut().unwrap();
+        status.state = Some("ready".into());
+        bench.suffixes[0] = "other".into();
+    });
+    let renamed = |bench: &Bench| {
+        assert_eq!(bench.step().cause, Cause::ClusterNotOurs);
+        let name = bench.recorded().ray_cluster_name;
+        assert_eq!(name.as_deref(), Some("rayjob-sample-other"));
+    };
+    renamed(&ready);
+    renamed(&ready.cluster_deleting());
+}
+
 #[test]
 fn a_selected_cluster_is_never_made() {
     let step = initializing().selecting().step();

@@ -238,7 +238,7 @@ impl World {
                 self.bench.cluster.as_mut().unwrap().status = None;
                 self.cluster_ready = self.second + 5;
             }
-            Effect::DeleteCluster => {
+            Effect::DeleteCluster(_) => {
                 self.bench = self.bench.clone().cluster_deleting();
                 self.cluster_gone = Some(self.second + 3);
             }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use ray_api::v1::job::{DeletionStrategy, JobDeploymentStatus as Phase, JobFailedReason, JobStatus, SubmissionMode};
 use rstest::rstest;
 
-use super::bench::{Bench, at};
+use super::bench::{Bench, at, told};
 use crate::state::{Cause, Report, Submitter};
 
 fn template(containers: usize, restart_policy: Option<&str>) -> PodTemplateSpec {
@@ -79,26 +79,66 @@ fn a_wrong_name_is_the_metadatas_fault() {
     assert!(matches!(&step.reports[..], [Report::Invalid(invalid)] if invalid.reason() == "InvalidRayJobMetadata"));
 }
 
-#[test]
-fn an_attempt_goes_on_when_the_spec_is_corrected() {
-    let broken = Bench::running_job(5)
-        .with(|bench| bench.job.spec.active_deadline_seconds = Some(-1))
-        .at(50);
+/// Breaks the spec, and mends it again.
+fn broken_and_corrected(bench: &Bench) -> Bench {
+    let deadline = bench.job.spec.active_deadline_seconds;
+    let broken = bench
+        .clone()
+        .with(|bench| bench.job.spec.active_deadline_seconds = Some(-1));
     let status = broken.recorded();
     assert_eq!(status.phase(), Phase::ValidationFailed);
-    let corrected = broken.with(|bench| {
+    broken.with(|bench| {
         bench.job.status = Some(status);
-        bench.job.spec.active_deadline_seconds = None;
-    });
+        bench.job.spec.active_deadline_seconds = deadline;
+    })
+}
+
+#[rstest]
+#[case::new(Bench::begun(Phase::New).with(|bench| bench.job.status = None), Phase::New)]
+#[case::initializing(Bench::begun(Phase::Initializing), Phase::Initializing)]
+#[case::running_and_not_submitted(Bench::running(), Phase::Running)]
+#[case::running(Bench::running_job(5), Phase::Running)]
+#[case::suspended(
+    Bench::begun(Phase::Suspended).suspended().with(|bench| {
+        (bench.status_mut().ray_cluster_name, bench.status_mut().job_id) = (None, None);
+    }),
+    Phase::Suspended
+)]
+fn a_corrected_job_goes_on_where_it_was(#[case] bench: Bench, #[case] want: Phase) {
+    let before = bench.job.status.clone().unwrap_or_default();
+    let corrected = broken_and_corrected(&bench);
     let status = corrected.recorded();
-    assert_eq!((status.phase(), status.reason.clone()), (Phase::Initializing, None));
-    assert_eq!(status.start_time, Some(Time(at(0))), "deadlines go on counting");
-    let corrected = corrected.with(|bench| bench.job.status = Some(status));
-    let status = corrected.recorded();
+    assert_eq!((status.phase(), status.reason.clone()), (want, None));
+    assert_eq!(status.start_time, before.start_time, "deadlines go on counting");
     assert_eq!(
-        (status.phase(), status.ray_status()),
-        (Phase::Running, JobStatus::Running)
+        (status.ray_status(), status.job_id, status.ray_cluster_name),
+        (before.ray_status(), before.job_id, before.ray_cluster_name)
     );
+}
+
+/// What had its time before it ran does not matter to a job that runs.
+#[test]
+fn a_corrected_job_that_runs_has_no_deadline_to_start() {
+    let running = Bench::running_job(5).with(|bench| bench.job.spec.pre_running_deadline_seconds = Some(60));
+    let corrected = broken_and_corrected(&running).at(600);
+    let again = told(&corrected);
+    let ended = again.submitter_ended(590, None).found(599, JobStatus::Succeeded);
+    assert_eq!(ended.outcome(), "Complete [SUCCEEDED]");
+}
+
+/// Ray has reported the end, its submitter had not ended, and in between the spec was broken.
+#[rstest]
+#[case(JobStatus::Succeeded, "Complete [SUCCEEDED]")]
+#[case(JobStatus::Failed, "Failed [FAILED] AppFailed")]
+fn a_job_that_ended_before_the_correction_is_not_run_again(#[case] said: JobStatus, #[case] want: &str) {
+    let ended = Bench::running_job(5).with(|bench| {
+        bench.status_mut().job_status = Some(said);
+        bench.job.spec.pre_running_deadline_seconds = Some(60);
+    });
+    let corrected = broken_and_corrected(&ended).at(600);
+    let again = told(&corrected);
+    let gone = again.submitter_ended(7, None).with(|bench| bench.cluster = None);
+    assert_eq!(gone.outcome(), want);
 }
 
 #[test]
@@ -130,7 +170,7 @@ fn a_phase_of_another_mode_is_refused_and_left() {
     let step = waiting.step();
     assert!(matches!(&step.reports[..], [Report::Invalid(invalid)] if invalid.reason() == "InvalidRayJobStatus"));
     let refused = waiting.with(|bench| bench.job.status = Some(*step.status.unwrap()));
-    assert_eq!(refused.recorded().phase(), Phase::Initializing);
+    assert_eq!(refused.recorded().phase(), Phase::Initializing, "it was not submitted");
 }
 
 #[test]

@@ -17,12 +17,6 @@ use crate::ray_cluster::{becomes, has_workers, heads, names, ready};
 const UNUSED: &[Listed] = &[
     (
         "ray.io",
-        "rayclusters",
-        "get update",
-        "the Role of the autoscaler: who grants a right must hold it",
-    ),
-    (
-        "ray.io",
         "rayclusters/finalizers",
         "update",
         "OwnerReferencesPermissionEnforcement",
@@ -30,11 +24,29 @@ const UNUSED: &[Listed] = &[
     (
         "",
         "pods",
-        "get patch",
-        "reading after a lost answer; the Role of the autoscaler",
+        "patch",
+        "the Role of the autoscaler; labels of a head that were changed",
     ),
     ("", "pods/resize", "patch", "the Role of the autoscaler"),
     ("", "services", "get", "reading after a lost answer"),
+    (
+        "",
+        "serviceaccounts",
+        "get",
+        "one that the user names, or that exists already",
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "roles",
+        "get",
+        "whose one is that exists already",
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "rolebindings",
+        "get",
+        "whose one is that exists already",
+    ),
     (
         "networking.k8s.io",
         "ingresses",
@@ -44,7 +56,7 @@ const UNUSED: &[Listed] = &[
     (
         "route.openshift.io",
         "routes",
-        "create list",
+        "create list watch",
         "OpenShift alone has them",
     ),
     ("events.k8s.io", "events", "patch", "events that repeat for a minute"),
@@ -99,7 +111,13 @@ async fn pods(place: &Place) {
         .patch::<RayCluster>("plain", json!({ "spec": { "workerGroupSpecs": [suspended] } }))
         .await;
     has_workers(place, "plain", 0).await;
-    place.fail_pod(&names(&heads(place, "plain").await)[0]).await;
+    let head = names(&heads(place, "plain").await).remove(0);
+    place.fail_pod(&head).await;
+    eventually("the head is replaced", SOON, async || {
+        let now = names(&heads(place, "plain").await);
+        holds(now.len() == 1 && now[0] != head, || format!("{now:?}"))
+    })
+    .await;
     place
         .patch::<RayCluster>("plain", json!({ "spec": { "suspend": true } }))
         .await;

@@ -58,9 +58,14 @@ async fn lives(stage: &Stage) {
         "rayClusterSpec": { "authOptions": { "mode": "token" } },
     } });
     stage.create("ends", guarded).await;
-    stage
-        .create("suspended", json!({ "spec": { "shutdownAfterJobFinishes": true } }))
-        .await;
+    // Larger than is kept.
+    let annotations = json!({ "example.com/text": "x".repeat(70_000) });
+    let head = json!({ "template": { "metadata": { "annotations": annotations } } });
+    let large = json!({ "spec": {
+        "shutdownAfterJobFinishes": true,
+        "rayClusterSpec": { "headGroupSpec": head },
+    } });
+    stage.create("suspended", large).await;
     let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "taken-head-svc" },
         "spec": { "ports": [{ "port": 80 }] } });
     place.create(service).await;

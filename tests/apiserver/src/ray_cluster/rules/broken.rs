@@ -50,8 +50,6 @@ pub fn changes(change: &Value) -> Value {
 
 pub const HEAD_VARIABLE: &str = "spec.headGroupSpec.template.spec.containers[0].env[0]";
 pub const HEAD_MOUNT: &str = "spec.headGroupSpec.template.spec.containers[0].volumeMounts[0]";
-pub const WORKER_VARIABLE: &str = "spec.workerGroupSpecs[0].template.spec.containers[0].env[0]";
-pub const WORKER_MOUNT: &str = "spec.workerGroupSpecs[0].template.spec.containers[0].volumeMounts[0]";
 
 pub fn variable(name: &str, value: &str) -> Value {
     json!([{ "name": name, "value": value }])

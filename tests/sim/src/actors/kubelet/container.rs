@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::ray::process::{Around, Next, Place, Process, Program};
+use crate::ray::process::{Around, Next, Place, Process, Program, SecretKey};
 
 /// The back-off of pulls and restarts, at first and at most.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
@@ -67,6 +67,8 @@ pub enum State {
     Starting { until: Instant },
     /// Its image cannot be pulled.
     NotPulled { again: Instant, tries: u32 },
+    /// A Secret that it needs is not there.
+    NotConfigured { again: Instant, secret: String },
     /// Runs.
     Running {
         process: Process,
@@ -96,6 +98,7 @@ pub struct ContainerRun {
     pub last: Option<Ended>,
     pub ready: bool,
     backoff: Option<Duration>,
+    secrets: Vec<SecretKey>,
 }
 
 /// What a container meets.
@@ -155,7 +158,20 @@ impl ContainerRun {
             last: None,
             ready: false,
             backoff: None,
+            secrets: Vec::new(),
         }
+    }
+
+    /// The same, which does not start without these.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Vec<SecretKey>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    fn missing_secret(&self, site: &Site<'_>) -> Option<String> {
+        let mut secrets = self.secrets.iter();
+        let missing = secrets.find(|key| key.read(site.around.server, &site.place.namespace).is_none());
+        missing.map(|key| key.secret.clone())
     }
 
     /// Whether it has ended for good, and well.
@@ -174,9 +190,18 @@ impl ContainerRun {
     pub fn step(&mut self, site: &Site<'_>) -> Wake {
         let wake = loop {
             let now = Instant::now();
+            if let State::Starting { until } = &self.state
+                && *until <= now
+                && let Some(secret) = self.missing_secret(site)
+            {
+                let again = now + FIRST_BACKOFF;
+                self.state = State::NotConfigured { again, secret };
+            }
             match &mut self.state {
                 State::Starting { until } | State::BackOff { until, .. } if now < *until => break Wake::at(*until),
-                State::NotPulled { again, .. } if now < *again => break Wake::at(*again),
+                State::NotPulled { again, .. } | State::NotConfigured { again, .. } if now < *again => {
+                    break Wake::at(*again);
+                }
                 State::Starting { .. } if site.missing_images.contains(&self.image) => {
                     self.state = not_pulled(1);
                 }
@@ -184,7 +209,7 @@ impl ContainerRun {
                 State::NotPulled { tries, .. } if site.missing_images.contains(&self.image) => {
                     self.state = not_pulled(*tries + 1);
                 }
-                State::Waiting | State::NotPulled { .. } => self.start(site),
+                State::Waiting | State::NotPulled { .. } | State::NotConfigured { .. } => self.start(site),
                 State::BackOff { .. } => {
                     self.restarts += 1;
                     self.start(site);

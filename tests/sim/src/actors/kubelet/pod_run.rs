@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::container::{ContainerRun, Restart, Site, Wake};
-use crate::ray::process::{Place, Program};
+use crate::ray::process::{Place, Program, SecretKey};
 use crate::world::settings::Settings;
 
 /// Why a pod is stopped.
@@ -72,11 +72,13 @@ impl PodRun {
                 policy,
                 container.readiness_probe.is_some(),
             )
+            .with_secrets(SecretKey::of(container).map(|(_, key)| key).collect())
         };
         let init = spec.init_containers.iter().flatten();
         let main = spec.containers.iter().enumerate();
         Some(Self {
             place: Place {
+                namespace: pod.metadata.namespace.clone()?,
                 pod: pod.metadata.name.clone()?,
                 uid: pod.metadata.uid.clone()?,
             },

@@ -115,6 +115,9 @@ fn state(container: &ContainerRun, run: &PodRun, blocked: bool, terminated: Opti
     match (&container.state, terminated) {
         (State::Running { since, .. }, _) => json!({ "running": { "startedAt": time(*since) } }),
         (State::NotPulled { tries, .. }, _) => pull_error(&container.image, *tries),
+        (State::NotConfigured { secret, .. }, _) => {
+            waiting("CreateContainerConfigError", &format!("secret \"{secret}\" not found"))
+        }
         (State::BackOff { delay, .. }, Some(_)) if *delay >= Duration::from_secs(1) => {
             let message = format!(
                 "back-off {}s restarting failed container={} pod={}({})",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ray::job::{Course, Ending};
 use crate::scenario::Scenario;
@@ -46,7 +46,7 @@ pub const ALL: &[Scenario] = &[
         name: "job-deleted-while-running",
         settings: programs,
         needs_machines: false,
-        story: |scene| deleted(scene).boxed(),
+        story: |scene| async { deleted(scene, &json!({})).await }.boxed(),
         ends: nothing,
     },
     Scenario {
@@ -99,7 +99,7 @@ pub fn programs(settings: &mut Settings) {
 }
 
 /// A RayJob from its creation to its end, and its cluster to the end of its time.
-async fn succeeds(scene: Scene) -> Result<(), Failure> {
+pub(super) async fn succeeds(scene: Scene) -> Result<(), Failure> {
     scene.never(job().phase("Failed"));
     let manifest = manifest::ray_job(NAME, "python counts.py").shuts_down(10);
     scene.create(manifest).await?;
@@ -149,8 +149,10 @@ async fn stays_suspended(scene: &Scene) -> Result<(), Failure> {
 }
 
 /// A RayJob that runs for ever is deleted, and takes all its children along.
-async fn deleted(scene: Scene) -> Result<(), Failure> {
-    scene.create(manifest::ray_job(NAME, "python serves.py")).await?;
+pub(super) async fn deleted(scene: Scene, cluster: &Value) -> Result<(), Failure> {
+    scene
+        .create(manifest::ray_job(NAME, "python serves.py").on(cluster))
+        .await?;
     scene.when(job().ray_says("RUNNING")).await?;
     scene.delete(&job()).await?;
     scene.eventually(job().gone()).await

@@ -47,6 +47,13 @@ pub const ALL: &[Scenario] = &[
         ends: || vec![job().phase("Complete"), none("RayCluster")],
     },
     Scenario {
+        name: "job-outlives-its-submitter",
+        settings: programs,
+        needs_machines: false,
+        story: |scene| outlives_its_submitter(scene).boxed(),
+        ends: || vec![job().phase("Complete"), none("RayCluster")],
+    },
+    Scenario {
         name: "job-submitter-fails",
         settings: |settings| settings.exits.push(("exit 1".to_owned(), 1)),
         needs_machines: true,
@@ -105,6 +112,7 @@ async fn head_restarts(scene: Scene) -> Result<(), Failure> {
     let manifest = manifest::ray_job(NAME, "python lasts.py").shuts_down(0);
     scene.create(manifest.tried_again(1)).await?;
     scene.when(job().ray_says("RUNNING")).await?;
+    log_is_followed(&scene).await;
     kill_head(&scene).await?;
     scene.eventually(job().ended()).await
 }
@@ -115,6 +123,7 @@ async fn head_deleted(scene: Scene) -> Result<(), Failure> {
     let once = json!({ "submitterConfig": { "backoffLimit": 0 } });
     scene.create(manifest.with(&once)).await?;
     scene.when(job().ray_says("RUNNING")).await?;
+    log_is_followed(&scene).await;
     let cluster = cluster_of(&scene).await?;
     scene.delete_pods(&cluster, "head").await?;
     scene.eventually(job().phase("Failed")).await
@@ -136,6 +145,24 @@ async fn submitter_deleted(scene: Scene) -> Result<(), Failure> {
     scene.create(manifest).await?;
     scene.when(job().ray_says("RUNNING")).await?;
     scene.delete_pods_labelled("job-name", NAME).await?;
+    scene.eventually(job().phase("Complete")).await
+}
+
+/// The submitter's pod is lost while the job runs, and its Job makes no other: Ray is followed to the job's end. The
+/// entrypoint is one that only Ray's client takes as it is.
+async fn outlives_its_submitter(scene: Scene) -> Result<(), Failure> {
+    let manifest = manifest::ray_job(NAME, "cd app && python 'lasts.py'").shuts_down(0);
+    let once = json!({ "submitterConfig": { "backoffLimit": 0 } });
+    scene.create(manifest.with(&once)).await?;
+    scene.when(job().ray_says("RUNNING")).await?;
+    scene.delete_pods_labelled("job-name", NAME).await?;
+    scene
+        .eventually(job().that("says that the submitter has gone", |job| {
+            let message = &job["status"]["message"];
+            let says = message.as_str().is_some_and(|message| message.contains("has gone"));
+            if says { Ok(()) } else { Err(message.to_string()) }
+        }))
+        .await?;
     scene.eventually(job().phase("Complete")).await
 }
 
@@ -218,6 +245,12 @@ async fn deleted_with_silent_head(scene: Scene) -> Result<(), Failure> {
     kill_head(&scene).await?;
     scene.delete(&job()).await?;
     scene.within(Duration::from_secs(300), job().gone()).await
+}
+
+/// The submitter has had the time to follow the job's log, which breaks off when the head goes. One that does not follow it
+/// yet would ask a head that hangs for ever.
+pub(super) async fn log_is_followed(scene: &Scene) {
+    scene.wait(Duration::from_secs(30)).await;
 }
 
 /// Name of the only RayCluster.
