@@ -2,15 +2,17 @@
 
 use anyhow::ensure;
 use e2e_tests::controllers::RAY_CLUSTER;
-use e2e_tests::{RayClusterManifest, World, seconds};
+use e2e_tests::ray_cluster::restarts;
+use e2e_tests::{RayClusterManifest, World, process, seconds};
 use futures::future::try_join;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 const NAME: &str = "scales";
 /// No worker is idle for longer.
 const IDLE_SECONDS: u64 = 5;
 
-/// Up from nothing for a task, and down again when nothing is left to do.
+/// Up from nothing for a task, and down again when nothing is left to do, although the autoscaler ended once before that.
 pub async fn autoscaler_v1(world: &World) -> anyhow::Result<()> {
     up_and_down(world, "v1").await
 }
@@ -32,6 +34,7 @@ async fn up_and_down(world: &World, version: &str) -> anyhow::Result<()> {
         .set("/spec/autoscalerOptions", options)?;
     world.create_cluster(&manifest).await?;
     world.cluster_ready(NAME, 0).await?;
+    end_autoscaler(world).await?;
     let demand = world.run_on_head(NAME, "works.py 1");
     let growth = world.eventually("a worker was asked for", seconds(120), async || {
         let wanted = replicas(world).await?;
@@ -61,6 +64,21 @@ async fn up_and_down(world: &World, version: &str) -> anyhow::Result<()> {
         "the controller has changed the RayCluster beside its status"
     );
     world.delete_cluster(NAME).await
+}
+
+/// Ends the autoscaler's process as running out of memory would. Its container starts again by itself, in the same head.
+async fn end_autoscaler(world: &World) -> anyhow::Result<()> {
+    let uid = world.head(NAME).await?.uid().unwrap_or_default();
+    process::kill(&uid, "kuberay-autoscaler").await?;
+    world
+        .eventually("the autoscaler runs again", seconds(60), async || {
+            let head = world.head(NAME).await?;
+            ensure!(head.uid().as_deref() == Some(&uid), "the head was replaced");
+            ensure!(restarts(&[head]) == 1, "no container has started again");
+            Ok(())
+        })
+        .await?;
+    world.cluster_ready(NAME, 0).await.map(|_| ())
 }
 
 /// What the spec asks for.

@@ -11,8 +11,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams, LogParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
-use tokio::process::Command;
 
+use crate::process;
 use crate::wait::{seconds, until};
 
 /// Where the chart is installed.
@@ -121,12 +121,7 @@ impl Controllers {
     pub async fn kill(&self, component: &str) -> anyhow::Result<()> {
         let pod = self.pod(component).await?;
         let uid = pod.uid().unwrap_or_default();
-        let process = process_of(&uid, component)?;
-        let killed = Command::new("kill")
-            .args(["-KILL", &process.to_string()])
-            .status()
-            .await?;
-        ensure!(killed.success(), "process {process} could not be killed");
+        process::kill(&uid, component).await?;
         *self.seen.borrow_mut().restarts.entry(uid).or_default() += 1;
         Ok(())
     }
@@ -235,22 +230,6 @@ fn running(pod: &Pod) -> Option<i32> {
 #[must_use]
 pub fn is_ready(pod: &Pod) -> bool {
     statuses(pod).count() > 0 && statuses(pod).all(|status| status.ready)
-}
-
-/// The process of that program in the pod of that UID, as this machine numbers it.
-fn process_of(uid: &str, program: &str) -> anyhow::Result<u32> {
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // Processes come and go.
-        let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default();
-        let groups = read("cgroup").replace('_', "-");
-        if groups.contains(uid) && read("cmdline").contains(program) {
-            return Ok(process);
-        }
-    }
-    anyhow::bail!("the process of {program} is not on this machine")
 }
 
 #[cfg(test)]

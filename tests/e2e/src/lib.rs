@@ -14,6 +14,7 @@ pub mod controllers;
 mod diagnosis;
 pub mod manifest;
 pub mod objects;
+pub mod process;
 pub mod ray;
 pub mod ray_cluster;
 pub mod redis;
