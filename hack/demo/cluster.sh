@@ -2,7 +2,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2153  # shares the variables of `demo`
 
-CONTROLLERS=(raycluster-controller rayjob-controller)
 DEVCLUSTER=$ROOT/hack/devcluster/devcluster
 
 # find_cluster: decides which. A KUBECONFIG that happens to be set never does.

@@ -1,5 +1,5 @@
 {{- /*
-The account, the controller's own rules (from the template `<controller>.rules`), and the lease.
+The ServiceAccount, the controller's own rules (from the template `<controller>.rules`), and the lease.
 Arguments: root, chart, values.
 */ -}}
 {{- define "controller-library.rbac" -}}

@@ -32,7 +32,7 @@ Arguments: values.
 {{- $notYet := list "RayCronJob" "SidecarSubmitterRestart" "RayClusterNetworkPolicy" "RayClusterMTLS" "RayClusterHistoryServer" "KubernetesWAS" -}}
 {{- range $values.featureGates -}}
 {{- if and .enabled (has .name $notYet) -}}
-{{- fail (printf "featureGates: %s is not carried out by this version yet; set it to false" .name) -}}
+{{- fail (printf "featureGates: %s is not supported yet; set it to false" .name) -}}
 {{- end -}}
 {{- end -}}
 {{- with $values.batchScheduler -}}

@@ -8,8 +8,8 @@ They act on {{ with .Values.watchNamespace }}the namespaces {{ join ", " . }}{{ 
 
   kubectl get rayclusters,rayjobs --all-namespaces
 
-`helm uninstall` leaves the definitions (`kubectl get crd | grep ray.io`) and every object in place.
-RayServices and RayCronJobs are not run by this version yet.
+`helm uninstall` leaves the CRDs (`kubectl get crd | grep ray.io`) and every object in place.
+RayServices and RayCronJobs are not supported yet.
 {{- with include "kuberay-operator.each-controller" (dict "root" . "template" "controller-library.notes") | trim }}
 
 Values worth a look:

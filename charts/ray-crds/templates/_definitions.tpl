@@ -1,5 +1,5 @@
 {{- /*
-"true" when this release writes the definition `name`: nobody has made it yet, or this release has, or it shall be
+"true" when this release writes the CRD `name`: nobody has made it yet, or this release has, or it shall be
 overwritten. `helm template` cannot look and writes all of them.
 */ -}}
 {{- define "ray-crds.writes" -}}
@@ -16,7 +16,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{- /* The names of the definitions that are left as others made them, for notes. */ -}}
+{{- /* The names of the CRDs that are left as others made them, for notes. */ -}}
 {{- define "ray-crds.left" -}}
 {{- $left := list -}}
 {{- range list "rayclusters" "rayjobs" "rayservices" "raycronjobs" -}}
@@ -28,7 +28,7 @@ true
 {{- join ", " $left -}}
 {{- end -}}
 
-{{- /* Helm never deletes a definition, or all objects of its kind would go with it. */ -}}
+{{- /* Helm never deletes a CRD, or all objects of its kind would go with it. */ -}}
 {{- define "ray-crds.annotations" -}}
 {{- merge (dict "helm.sh/resource-policy" "keep") .Values.annotations | toYaml -}}
 {{- end -}}

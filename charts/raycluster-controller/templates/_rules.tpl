@@ -24,7 +24,7 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create, get]
-# The account of the Ray autoscaler; what is watched is the metadata alone. Who grants rights must hold them: those on pods and rayclusters above, and resize.
+# The ServiceAccount of the Ray autoscaler; what is watched is the metadata alone. Who grants rights must hold them: those on pods and rayclusters above, and resize.
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [create, get, list, watch]
@@ -41,7 +41,7 @@
 - apiGroups: [route.openshift.io]
   resources: [routes]
   verbs: [create, list, watch]
-# The claim of the head's storage (gcsFaultToleranceOptions.backend: rocksdb). Of an existing one only the owner is changed.
+# The PersistentVolumeClaim of the head's storage (gcsFaultToleranceOptions.backend: rocksdb). Of an existing one only the owner is changed.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [create, get, patch]

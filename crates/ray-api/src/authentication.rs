@@ -29,7 +29,6 @@ pub enum TokenAuthentication {
 
 impl TokenAuthentication {
     /// `None` unless the mode is `token`.
-    #[must_use]
     pub fn of(options: Option<&AuthOptions>, cluster: &str) -> Option<Self> {
         let options = options.filter(|options| options.token())?;
         Some(if options.kubernetes_tokens() {
@@ -79,7 +78,6 @@ impl TokenAuthentication {
 }
 
 /// Name of the Secret that holds the token: the user's, else one named after the cluster.
-#[must_use]
 pub fn secret_name(options: &AuthOptions, cluster: &str) -> String {
     match options.secret_name.as_deref() {
         Some(name) if !name.is_empty() => name.to_owned(),
@@ -88,7 +86,6 @@ pub fn secret_name(options: &AuthOptions, cluster: &str) -> String {
 }
 
 /// Name of the Secret that must be made for the cluster; `None` when the user brings one or none is needed.
-#[must_use]
 pub fn generated_secret(options: Option<&AuthOptions>, cluster: &str) -> Option<String> {
     let options = options?;
     let brought = options.secret_name.as_deref().is_some_and(|name| !name.is_empty());

@@ -1,11 +1,15 @@
-//! Types and reasons of the conditions of a RayCluster, and what the schema of v1 admits of any condition.
+//! Types and reasons of the conditions of a RayCluster, how they are read and set, and what the schema of v1 admits of
+//! any condition.
 //!
 //! Trap: conditions that it does not admit can be stored all the same, through v1alpha1, and what is copied from pods is
 //! anybody's text. One of them in a status, and no write of that status is accepted any more.
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::text;
 
 /// All pods have been ready once.
 pub const PROVISIONED: &str = "RayClusterProvisioned";
@@ -52,8 +56,60 @@ pub mod reasons {
     pub const FAILED_CREATE_WORKER_POD: &str = "FailedCreateWorkerPod";
 }
 
+/// The condition of that type.
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// Whether the condition of that type is true.
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
+    find(conditions, type_).is_some_and(|condition| condition.status == "True")
+}
+
+/// Sets one condition to `status`: `True`, `False` or `Unknown`. Its place in the list stays, its message is cut, and its
+/// transition time changes with the status alone.
+pub fn set(conditions: &mut Vec<Condition>, now: Timestamp, type_: &str, status: &str, reason: &str, message: &str) {
+    let mut new = Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: text::message(message),
+        last_transition_time: Time(now),
+        observed_generation: None,
+    };
+    match conditions.iter_mut().find(|condition| condition.type_ == type_) {
+        Some(old) => {
+            if old.status == new.status {
+                new.last_transition_time = old.last_transition_time.clone();
+            }
+            *old = new;
+        }
+        None => conditions.push(new),
+    }
+}
+
+/// Takes the condition of that type away.
+pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
+    conditions.retain(|condition| condition.type_ != type_);
+}
+
+/// What KubeRay says in `RayClusterProvisioned` until all pods have been ready.
+const PROVISIONING: &str = "RayCluster Pods are being provisioned for first time";
+
+/// The message of `RayClusterProvisioned` until all pods have been ready, with what they wait for.
+pub fn provisioning(why: Option<&str>) -> String {
+    match why {
+        Some(why) => format!("{PROVISIONING}; {why}"),
+        None => PROVISIONING.to_owned(),
+    }
+}
+
+/// What the pods wait for, from the message that [`provisioning`] made.
+pub fn why_provisioning(message: &str) -> Option<&str> {
+    message.strip_prefix(PROVISIONING)?.strip_prefix("; ")
+}
+
 /// Whether the schema admits a condition.
-#[must_use]
 pub fn admitted(condition: &Condition) -> bool {
     is_type(&condition.type_)
         && is_status(&condition.status)
@@ -74,13 +130,11 @@ pub fn keep_admitted(conditions: &mut Vec<Condition>) {
 }
 
 /// Whether a text is the status of a condition.
-#[must_use]
 pub fn is_status(text: &str) -> bool {
     matches!(text, "True" | "False" | "Unknown")
 }
 
 /// Whether a text is what Kubernetes allows for reasons: letters, digits, `_`, `,` and `:`, and a letter first.
-#[must_use]
 pub fn is_reason(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ',' | ':');
     text.len() <= 1024
@@ -108,7 +162,6 @@ fn is_type(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use rstest::rstest;
 
     use super::*;
@@ -161,5 +214,35 @@ mod tests {
         ];
         keep_admitted(&mut conditions);
         assert_eq!(conditions, [condition("a", "True", "First")]);
+    }
+
+    #[test]
+    fn what_pods_wait_for_is_read_as_it_was_written() {
+        for why in [None, Some("worker a: ImagePullBackOff"), Some("one; two")] {
+            assert_eq!(why_provisioning(&provisioning(why)), why);
+        }
+        assert_eq!(why_provisioning("RayCluster has been suspended; or not"), None);
+    }
+
+    #[test]
+    fn a_transition_is_a_change_of_the_status() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut conditions = vec![condition("a", "True", "First"), condition("b", "True", "Fine")];
+        set(&mut conditions, at(1), "a", "True", "Second", "text");
+        let a = find(&conditions, "a").unwrap();
+        assert_eq!(
+            (a.reason.as_str(), a.message.as_str(), a.last_transition_time.0),
+            ("Second", "text", at(0))
+        );
+        set(&mut conditions, at(2), "a", "False", "Third", "");
+        assert_eq!(
+            (conditions[0].last_transition_time.0, is_true(&conditions, "a")),
+            (at(2), false)
+        );
+        set(&mut conditions, at(3), "c", "True", "New", &"ä".repeat(10_000));
+        assert!(is_true(&conditions, "c") && admitted(&conditions[2]));
+        remove(&mut conditions, "b");
+        let types: Vec<_> = conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        assert_eq!(types, ["a", "c"]);
     }
 }

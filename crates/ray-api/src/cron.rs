@@ -118,7 +118,6 @@ impl Schedule {
     }
 
     /// The first time after `after` that is due in `zone`; `None` when there is none within five years.
-    #[must_use]
     pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Fields(fields) => fields.next(after, zone),

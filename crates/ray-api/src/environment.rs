@@ -65,7 +65,6 @@ pub const RAY_GCS_STORAGE: &str = "RAY_gcs_storage";
 pub const RAY_GCS_STORAGE_PATH: &str = "RAY_gcs_storage_path";
 /// How Ray's endpoints are authenticated.
 pub const RAY_AUTH_MODE: &str = "RAY_AUTH_MODE";
-/// The token.
 pub const RAY_AUTH_TOKEN: &str = "RAY_AUTH_TOKEN";
 /// Has tokens checked by the API server.
 pub const RAY_ENABLE_K8S_TOKEN_AUTH: &str = "RAY_ENABLE_K8S_TOKEN_AUTH";
@@ -100,7 +99,6 @@ pub const RAY_HTTP_EXPOSABLE_EVENT_TYPES: &str =
     "RAY_DASHBOARD_AGGREGATOR_AGENT_PUBLISHER_HTTP_ENDPOINT_EXPOSABLE_EVENT_TYPES";
 
 /// A variable with a literal value.
-#[must_use]
 pub fn literal(name: &str, value: impl Into<String>) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
@@ -110,7 +108,6 @@ pub fn literal(name: &str, value: impl Into<String>) -> EnvVar {
 }
 
 /// A variable whose value is a field of the pod.
-#[must_use]
 pub fn from_field(name: &str, path: impl Into<String>) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
@@ -126,13 +123,11 @@ pub fn from_field(name: &str, path: impl Into<String>) -> EnvVar {
 }
 
 /// A variable whose value is a label of the pod.
-#[must_use]
 pub fn from_label(name: &str, label: &str) -> EnvVar {
     from_field(name, format!("metadata.labels['{label}']"))
 }
 
 /// A variable whose value is a key of a Secret.
-#[must_use]
 pub fn from_secret(name: &str, secret: &str, key: &str) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
@@ -149,7 +144,6 @@ pub fn from_secret(name: &str, secret: &str, key: &str) -> EnvVar {
 }
 
 /// The first entry of that name, whatever its source.
-#[must_use]
 pub fn find<'a>(container: &'a Container, name: &str) -> Option<&'a EnvVar> {
     container.env.iter().flatten().find(|variable| variable.name == name)
 }

@@ -47,7 +47,6 @@ impl Gate {
     ];
 
     /// The name in the flag.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RayClusterStatusConditions => "RayClusterStatusConditions",
@@ -65,7 +64,6 @@ impl Gate {
     }
 
     /// Beta gates are on by default, alpha gates off.
-    #[must_use]
     pub fn beta(self) -> bool {
         match self {
             Self::RayClusterStatusConditions
@@ -84,7 +82,6 @@ impl Gate {
 
     /// What this version does not do yet, of an alpha gate that is refused: a process that ignores what it was told is worse
     /// than none. The chart's template `controller-library.check` refuses the same.
-    #[must_use]
     pub fn not_yet(self) -> Option<&'static str> {
         match self {
             Self::RayCronJob => Some("RayCronJobs"),
@@ -108,7 +105,6 @@ pub struct FeatureGates(BTreeMap<Gate, bool>);
 
 impl FeatureGates {
     /// Whether `gate` is on.
-    #[must_use]
     pub fn enabled(&self, gate: Gate) -> bool {
         self.0.get(&gate).copied().unwrap_or_else(|| gate.beta())
     }
@@ -137,7 +133,7 @@ impl FeatureGates {
 /// Gates that are on and not carried out.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "--feature-gates: not carried out by this version yet: {}; set {}",
+    "--feature-gates: not supported yet: {}; set {}",
     .0.iter().map(|gate| format!("{} ({})", gate.as_str(), gate.not_yet().unwrap_or_default())).collect::<Vec<_>>().join(", "),
     .0.iter().map(|gate| format!("{}=false", gate.as_str())).collect::<Vec<_>>().join(",")
 )]
@@ -246,8 +242,7 @@ mod tests {
             ("KubernetesWAS", "gang scheduling"),
         ] {
             let refused = check(&format!("{gate}=true")).unwrap_err();
-            let want =
-                format!("--feature-gates: not carried out by this version yet: {gate} ({what}); set {gate}=false");
+            let want = format!("--feature-gates: not supported yet: {gate} ({what}); set {gate}=false");
             assert_eq!(refused, want);
             assert_eq!(check(&format!("{gate}=false")), Ok(()));
         }

@@ -26,7 +26,6 @@ pub enum ParseGoDurationError {
     /// A unit that Go does not know; there are no days.
     #[error("time: unknown unit {} in duration {}", quote(.unit), quote(.text))]
     UnknownUnit {
-        /// The unit.
         unit: String,
         /// The whole text.
         text: String,
@@ -37,13 +36,11 @@ const SECOND: i64 = 1_000_000_000;
 
 impl GoDuration {
     /// From nanoseconds.
-    #[must_use]
     pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
         Self { nanoseconds }
     }
 
     /// From seconds; the longest duration (292 years) when there are more.
-    #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self {
             nanoseconds: seconds.saturating_mul(SECOND),
@@ -51,19 +48,16 @@ impl GoDuration {
     }
 
     /// In nanoseconds.
-    #[must_use]
     pub const fn nanoseconds(self) -> i64 {
         self.nanoseconds
     }
 
     /// In seconds, towards zero.
-    #[must_use]
     pub const fn seconds(self) -> i64 {
         self.nanoseconds / SECOND
     }
 
     /// Whether it is longer than nothing.
-    #[must_use]
     pub const fn is_positive(self) -> bool {
         self.nanoseconds > 0
     }

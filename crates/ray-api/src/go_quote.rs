@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 /// `text` as a Go string literal: quotes and backslashes escaped, control characters as `\n` or `\x1b`, characters that
 /// do not print as `\u00a0`; all others as they are.
-#[must_use]
 pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');

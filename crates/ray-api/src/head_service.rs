@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
 use crate::service_ports::HeadPorts;
 use crate::switches::Switches;
-use crate::v1::RayClusterSpec;
+use crate::v1::{RayCluster, RayClusterSpec};
 use crate::{labels, names};
 
 /// The type of a Service that is a name of something outside the cluster.
@@ -22,17 +22,24 @@ pub const EXTERNAL_NAME: &str = "ExternalName";
 pub struct HeadService<'a> {
     /// Name of the RayCluster.
     pub cluster: &'a str,
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its spec.
     pub spec: &'a RayClusterSpec,
     /// Whether head Services get a cluster IP, and the cluster's domain.
     pub switches: &'a Switches,
 }
 
-impl HeadService<'_> {
+impl<'a> HeadService<'a> {
+    /// The rules for a RayCluster as it exists.
+    pub fn of(cluster: &'a RayCluster, switches: &'a Switches) -> Self {
+        Self {
+            cluster: cluster.metadata.name.as_deref().unwrap_or_default(),
+            namespace: cluster.metadata.namespace.as_deref().unwrap_or_default(),
+            spec: &cluster.spec,
+            switches,
+        }
+    }
+
     /// Name of the RayCluster's own head Service.
-    #[must_use]
     pub fn name(&self) -> String {
         self.spec
             .head_group_spec
@@ -44,13 +51,11 @@ impl HeadService<'_> {
     }
 
     /// Fully qualified domain name of that Service.
-    #[must_use]
     pub fn domain_name(&self) -> String {
         names::service_domain_name(&self.name(), self.namespace, &self.switches.cluster_domain)
     }
 
     /// Labels by which the head pod is found; also the RayCluster's own head Service's labels.
-    #[must_use]
     pub fn selector(&self) -> BTreeMap<String, String> {
         let template = self.spec.head_group_spec.template.metadata.as_ref();
         let application = template
@@ -69,7 +74,6 @@ impl HeadService<'_> {
     }
 
     /// The RayCluster's own head Service, without its owner.
-    #[must_use]
     pub fn for_cluster(&self) -> Service {
         let mut service = self.service();
         let annotations = self.spec.head_service_annotations.clone().unwrap_or_default();
@@ -81,7 +85,6 @@ impl HeadService<'_> {
 
     /// The head Service of the `kind` called `name` (a RayJob or RayService), which points at this RayCluster. Without
     /// its owner. `headServiceAnnotations` are not for it.
-    #[must_use]
     pub fn for_originator(&self, kind: &str, name: &str) -> Service {
         let identifier = names::identifier(name, labels::NODE_TYPE_HEAD);
         let labels = [

@@ -58,7 +58,6 @@ pub const CREATED_BY: &str = "kuberay-operator";
 
 /// The selector of objects that have all these labels. `None` when one of the values is not valid: then no object has it,
 /// and in a selector it could say something else.
-#[must_use]
 pub fn selector(wanted: &[(&str, &str)]) -> Option<String> {
     let valid = wanted.iter().all(|(_, value)| label_value(value).is_empty());
     let parts: Vec<_> = wanted.iter().map(|(key, value)| format!("{key}={value}")).collect();

@@ -32,8 +32,6 @@ pub struct PodName(String);
 macro_rules! text {
     ($name:ident) => {
         impl $name {
-            /// The text.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -61,7 +59,6 @@ impl ChildName {
     const MAX: usize = 50;
 
     /// Cuts and mends `text`.
-    #[must_use]
     pub fn new(text: &str) -> Self {
         let mut name = last(text, Self::MAX).to_owned();
         replace_first(&mut name, |c| c.is_ascii_digit());
@@ -71,7 +68,6 @@ impl ChildName {
 
     /// Name of an OpenShift Route, whose host name holds the namespace too: the **first** `51 - len(namespace)`
     /// characters, then as [`ChildName::new`].
-    #[must_use]
     pub fn route(text: &str, namespace: &str) -> Self {
         Self::new(first(text, 51_usize.saturating_sub(namespace.len())))
     }
@@ -81,7 +77,6 @@ impl LabelValue {
     const MAX: usize = 63;
 
     /// Cuts and mends `text`.
-    #[must_use]
     pub fn new(text: &str) -> Self {
         let mut value = last(text, Self::MAX).to_owned();
         replace_first(&mut value, |c| c.is_ascii_punctuation());
@@ -93,13 +88,11 @@ impl PodName {
     const MAX_PREFIX: usize = 50;
 
     /// Name of the head pod without a suffix.
-    #[must_use]
     pub fn head(cluster: &str) -> Self {
         Self(format!("{}-head", first(cluster, Self::MAX_PREFIX)).to_lowercase())
     }
 
     /// Name of worker pods without a suffix. Cut after joining, so a long cluster name may push the group out.
-    #[must_use]
     pub fn worker(cluster: &str, group: &str) -> Self {
         let prefix = format!("{cluster}-{group}");
         Self(format!("{}-worker", first(&prefix, Self::MAX_PREFIX)).to_lowercase())
@@ -113,43 +106,36 @@ impl PodName {
 }
 
 /// Head Service of a RayCluster, RayJob or RayService.
-#[must_use]
 pub fn head_service(owner: &str) -> String {
     format!("{owner}-head-svc")
 }
 
 /// Serve Service.
-#[must_use]
 pub fn serve_service(owner: &str) -> String {
     format!("{owner}-serve-svc")
 }
 
 /// Headless Service of multi-host worker groups.
-#[must_use]
 pub fn headless_worker_service(cluster: &str) -> String {
     format!("{cluster}-headless")
 }
 
 /// Value of `ray.io/identifier`.
-#[must_use]
 pub fn identifier(owner: &str, node_type: &str) -> LabelValue {
     LabelValue::new(&format!("{owner}-{node_type}"))
 }
 
 /// PersistentVolumeClaim of the embedded GCS storage.
-#[must_use]
 pub fn gcs_storage_claim(cluster: &str) -> String {
     format!("{cluster}-gcs-pvc")
 }
 
 /// Job that empties Redis.
-#[must_use]
 pub fn redis_cleanup_job(cluster: &str) -> LabelValue {
     LabelValue::new(&format!("{cluster}-redis-cleanup"))
 }
 
 /// Fully qualified domain name of a Service, without a trailing dot.
-#[must_use]
 pub fn service_domain_name(service: &str, namespace: &str, cluster_domain: &str) -> String {
     format!("{service}.{namespace}.svc.{cluster_domain}")
 }

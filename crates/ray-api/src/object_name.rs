@@ -38,14 +38,11 @@ impl ObjectName {
         })
     }
 
-    /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether it is a single label, as the names of namespaces and Services are.
-    #[must_use]
     pub fn is_label(&self) -> bool {
         dns_1123_label(&self.0).is_empty()
     }

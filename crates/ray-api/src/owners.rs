@@ -5,33 +5,38 @@
 //! soon, or of a user. It is never believed, changed or counted.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource;
+
+/// The reference that makes `owner` the controller of another object; `None` for an object that no API server has stored.
+pub fn reference<K: Resource<DynamicType = ()>>(owner: &K) -> Option<OwnerReference> {
+    let reference = owner.controller_owner_ref(&())?;
+    Some(OwnerReference {
+        block_owner_deletion: Some(true),
+        ..reference
+    })
+}
 
 /// The reference to the controller among `owners`.
-#[must_use]
 pub fn controller(owners: &[OwnerReference]) -> Option<&OwnerReference> {
     owners.iter().find(|owner| owner.controller == Some(true))
 }
 
 /// The reference to the controller of an object.
-#[must_use]
 pub fn controller_of(metadata: &ObjectMeta) -> Option<&OwnerReference> {
     controller(metadata.owner_references.as_deref().unwrap_or_default())
 }
 
 /// UID of the controller of an object.
-#[must_use]
 pub fn controller_uid(metadata: &ObjectMeta) -> Option<&str> {
     controller_of(metadata).map(|owner| owner.uid.as_str())
 }
 
 /// Whether a controller of UID `controller` is the owner of UID `uid`. Nobody has the empty UID.
-#[must_use]
 pub fn is(controller: Option<&str>, uid: &str) -> bool {
     !uid.is_empty() && controller == Some(uid)
 }
 
 /// Whether an object is controlled by the owner of UID `uid`.
-#[must_use]
 pub fn controlled_by(metadata: &ObjectMeta, uid: &str) -> bool {
     is(controller_uid(metadata), uid)
 }

@@ -69,7 +69,6 @@ pub enum QuantityError {
 
 impl Quantity {
     /// A whole number of units, without a suffix.
-    #[must_use]
     pub fn from_integer(units: i64) -> Self {
         Self {
             nanos: i128::from(units) * NANOS,
@@ -78,25 +77,21 @@ impl Quantity {
     }
 
     /// Whether the amount is nothing.
-    #[must_use]
     pub fn is_zero(&self) -> bool {
         self.nanos == 0
     }
 
     /// Whole units, rounded away from zero; saturates.
-    #[must_use]
     pub fn value(&self) -> i64 {
         saturate(divide_away_from_zero(self.nanos, NANOS))
     }
 
     /// Thousandths of a unit, rounded away from zero; saturates.
-    #[must_use]
     pub fn milli_value(&self) -> i64 {
         saturate(divide_away_from_zero(self.nanos, NANOS_PER_MILLI))
     }
 
     /// The amount as a float, with Go's rounding.
-    #[must_use]
     pub fn as_approximate_f64(&self) -> f64 {
         let steps = u32::try_from(self.exponent - NANO_EXPONENT).unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "approximate by contract")]

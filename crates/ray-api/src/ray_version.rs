@@ -35,7 +35,6 @@ pub enum ParseRayVersionError {
 
 impl RayVersion {
     /// The version `major.minor`.
-    #[must_use]
     pub fn new(major: u64, minor: u64) -> Self {
         Self(vec![major, minor, 0])
     }

@@ -18,7 +18,6 @@ pub struct HeadPorts(BTreeMap<String, i32>);
 
 impl HeadPorts {
     /// Of a head group.
-    #[must_use]
     pub fn of(head: &HeadGroupSpec) -> Self {
         let container = head.template.spec.as_ref().and_then(|spec| spec.containers.first());
         let declared = container
@@ -37,7 +36,6 @@ impl HeadPorts {
     }
 
     /// The number of the port of that name.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<i32> {
         self.0.get(name).copied()
     }
@@ -48,7 +46,6 @@ impl HeadPorts {
     }
 
     /// Those of the head Service, by name.
-    #[must_use]
     pub fn head_service(&self) -> Vec<ServicePort> {
         let port = |(name, number)| ServicePort {
             app_protocol: Some("tcp".to_owned()),
@@ -58,7 +55,6 @@ impl HeadPorts {
     }
 
     /// Those that carry Serve traffic: `serve`, and what starts with `serve-`. May be empty.
-    #[must_use]
     pub fn serve_service(&self) -> Vec<ServicePort> {
         self.iter()
             .filter(|(name, _)| serves(name))
@@ -68,7 +64,6 @@ impl HeadPorts {
 }
 
 /// Whether a port of that name carries Serve traffic.
-#[must_use]
 pub fn serves(name: &str) -> bool {
     name == ports::SERVE_NAME || name.starts_with("serve-")
 }

@@ -28,7 +28,6 @@ use crate::v1::RayClusterSpec;
 /// The hash in `ray.io/upgrade-strategy-recreate-hash` on the head pod of every RayCluster.
 ///
 /// Absent `rayStartParams` count as empty, and `suspend` counts: `suspend: false` is another hash than no `suspend`.
-#[must_use]
 pub fn recreate_hash(spec: &RayClusterSpec) -> String {
     hash(&recreate_text(spec))
 }
@@ -37,13 +36,11 @@ pub fn recreate_hash(spec: &RayClusterSpec) -> String {
 /// service's `rayClusterConfig` as it is stored.
 ///
 /// Absent `rayStartParams` are not the same as empty ones, and `suspend` does not count.
-#[must_use]
 pub fn service_hash(spec: &RayClusterSpec) -> String {
     hash(&service_text(spec, usize::MAX))
 }
 
 /// As [`service_hash`], but only the first `groups` worker groups count: whether groups were only appended.
-#[must_use]
 pub fn service_hash_of_groups(spec: &RayClusterSpec, groups: usize) -> String {
     hash(&service_text(spec, groups))
 }

@@ -91,7 +91,6 @@ impl Switches {
     }
 
     /// The command that runs one string in bash.
-    #[must_use]
     pub fn bash(&self) -> Vec<String> {
         let options = if self.login_shell { "-cl" } else { "-c" };
         ["/bin/bash", options, "--"].map(str::to_owned).to_vec()

@@ -75,19 +75,16 @@ pub struct Violations(Vec<Violation>);
 
 impl Violations {
     /// In the order of the rules.
-    #[must_use]
     pub fn all(&self) -> &[Violation] {
         &self.0
     }
 
     /// The part of the object that the first rule is about, which names the event.
-    #[must_use]
     pub fn group(&self) -> Group {
         self.0.first().map_or(Group::Spec, |violation| violation.group)
     }
 
     /// The text that KubeRay gives: the first message, with those that it joins to it.
-    #[must_use]
     pub fn message(&self) -> String {
         let mut text = String::new();
         for (index, violation) in self.0.iter().enumerate() {
@@ -102,7 +99,6 @@ impl Violations {
     }
 
     /// For people: KubeRay's text, then the field that it is about, then the other broken rules with theirs.
-    #[must_use]
     pub fn explanation(&self) -> String {
         let told = 1 + self
             .0

@@ -58,7 +58,6 @@ pub enum Error {
 
 impl Error {
     /// One word for metrics.
-    #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
             Self::Request { .. } => "request",
@@ -70,7 +69,6 @@ impl Error {
     }
 
     /// Whether the head asks for another token than it was given, or for one at all.
-    #[must_use]
     pub fn unauthorized(&self) -> bool {
         matches!(self, Self::Refused { status: 401 | 403, .. })
     }

@@ -31,7 +31,6 @@ struct State {
 ///
 /// # Panics
 /// When no Service can have that name.
-#[must_use]
 pub fn direct(service: &str) -> Head {
     let authority = Authority::of_service(service, "ns", "cluster.local", 8265).expect("a name of a Service");
     Head {
@@ -75,7 +74,6 @@ impl FakeDashboard {
     }
 
     /// What was asked so far: `get` or `stop`, and the submission id.
-    #[must_use]
     pub fn asked(&self) -> Vec<String> {
         self.lock().asked.clone()
     }

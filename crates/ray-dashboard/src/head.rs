@@ -83,13 +83,10 @@ impl Authority {
 
     /// A server of a test.
     #[cfg(any(test, feature = "fake"))]
-    #[must_use]
     pub fn of_socket(address: std::net::SocketAddr) -> Self {
         Self(address.to_string())
     }
 
-    /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -116,7 +113,6 @@ impl Token {
     }
 
     /// The text, for a dashboard that is not asked over HTTP.
-    #[must_use]
     pub fn expose(&self) -> &str {
         let value = self.0.to_str().unwrap_or_default();
         value.strip_prefix("Bearer ").unwrap_or_default()

@@ -71,7 +71,6 @@ struct Reply {
 
 impl HttpDashboard {
     /// Goes to heads directly, or through the API server with `proxy`, whichever a [`Head`] asks for.
-    #[must_use]
     pub fn new(proxy: kube::Client, deadlines: Deadlines) -> Self {
         let mut connector = HttpConnector::new_with_resolver(Resolver);
         connector.set_connect_timeout(Some(deadlines.direct));

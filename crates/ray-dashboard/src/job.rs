@@ -28,7 +28,6 @@ pub struct JobInfo {
 
 impl JobInfo {
     /// A job of which only the status is known.
-    #[must_use]
     pub fn new(status: JobStatus) -> Self {
         Self {
             status,

@@ -5,6 +5,7 @@
 //! whatever its body says. Of a body that is not Ray's record of a job, at most 200 printable characters go on, inside an
 //! error. Nothing here retries or caches: that is decided by whoever polls.
 
+pub mod address;
 pub mod bounded;
 pub mod error;
 #[cfg(any(test, feature = "fake"))]

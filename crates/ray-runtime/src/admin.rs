@@ -15,9 +15,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus::{Registry, TextEncoder};
+use ray_api::text;
 use socket2::{Domain, Socket, Type};
-
-use crate::text;
 
 /// Tells whether the caches are complete.
 pub type Ready = Arc<dyn Fn() -> bool + Send + Sync>;

@@ -1,10 +1,9 @@
 //! What the API server answered, in words for people.
 
-use crate::text;
+use ray_api::text;
 
 /// The server's own message; of other errors what they say of themselves. A refusal may quote a whole object: cut to
 /// [`text::LONGEST`].
-#[must_use]
 pub fn answer(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => text::short(&status.message),

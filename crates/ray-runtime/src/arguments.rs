@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ray_api::gates::FeatureGates;
 
-use crate::log::LogLevels;
+use crate::log::{LogEncoder, LogLevels};
 
 /// Arguments that all controllers share.
 #[derive(Args, Clone, Debug)]
@@ -61,7 +61,6 @@ const BURST: u32 = 200;
 
 impl Arguments {
     /// The limit of requests: so many in that time.
-    #[must_use]
     pub fn limit(&self) -> Option<(u32, Duration)> {
         let burst = self.burst.unwrap_or(BURST);
         let window = |qps| Duration::try_from_secs_f64(f64::from(burst) / qps).unwrap_or(Duration::MAX);
@@ -69,7 +68,6 @@ impl Arguments {
     }
 
     /// The namespaces to watch; empty means all.
-    #[must_use]
     pub fn namespaces(&self) -> Vec<String> {
         let mut namespaces: Vec<_> = self
             .watch_namespace
@@ -81,15 +79,6 @@ impl Arguments {
         namespaces.dedup();
         namespaces
     }
-}
-
-/// Format of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogEncoder {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Console,
 }
 
 /// Where to listen; `None` means not at all.

@@ -25,7 +25,6 @@ pub struct Cache<V> {
 
 impl<V: Cached> Cache<V> {
     /// Caches for `namespaces`; empty means all.
-    #[must_use]
     pub fn new(namespaces: &[String]) -> Self {
         Self {
             everywhere: namespaces.is_empty().then(Arc::default),
@@ -47,19 +46,16 @@ impl<V: Cached> Cache<V> {
     }
 
     /// Whether every first list is complete.
-    #[must_use]
     pub fn ready(&self) -> bool {
         self.stores().all(|(_, store)| store.ready())
     }
 
     /// The object of that key.
-    #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<V>> {
         self.of(&key.namespace)?.get(key)
     }
 
     /// All objects found by `owner`, in the order of their keys.
-    #[must_use]
     pub fn owned_by(&self, owner: &ObjectKey) -> Vec<Arc<V>> {
         self.of(&owner.namespace)
             .map(|store| store.owned_by(owner))
@@ -67,19 +63,16 @@ impl<V: Cached> Cache<V> {
     }
 
     /// The keys of all objects, for a new beginning.
-    #[must_use]
     pub fn keys(&self) -> Vec<ObjectKey> {
         self.stores().flat_map(|(_, store)| store.keys()).collect()
     }
 
     /// Every object. For metrics only.
-    #[must_use]
     pub fn all(&self) -> Vec<Arc<V>> {
         self.stores().flat_map(|(_, store)| store.all()).collect()
     }
 
     /// How much it holds, and how much was read of it.
-    #[must_use]
     pub fn count(&self) -> CacheCount {
         CacheCount {
             objects: self.stores().map(|(_, store)| store.len()).sum(),
@@ -88,7 +81,6 @@ impl<V: Cached> Cache<V> {
     }
 
     /// See [`Store::reads`].
-    #[must_use]
     pub fn reads(&self) -> u64 {
         self.stores().map(|(_, store)| store.reads()).sum()
     }

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
-use crate::arguments::{Arguments, LogEncoder};
-use crate::log::LogLevels;
-use crate::process;
+use crate::arguments::Arguments;
+use crate::log::{self, LogEncoder, LogLevels};
 
 /// What clap exits with.
 const USAGE: u8 = 2;
@@ -57,11 +56,11 @@ impl CommandLine {
         } = &self.not_yet;
         anyhow::ensure!(
             batch_scheduler.is_empty(),
-            "--batch-scheduler={batch_scheduler}: gang scheduling is not carried out by this version yet; leave the flag out"
+            "--batch-scheduler={batch_scheduler}: gang scheduling is not supported yet; leave the flag out"
         );
         anyhow::ensure!(
             !enable_batch_scheduler,
-            "--enable-batch-scheduler: gang scheduling is not carried out by this version yet; leave the flag out"
+            "--enable-batch-scheduler: gang scheduling is not supported yet; leave the flag out"
         );
         anyhow::ensure!(
             config.is_empty(),
@@ -76,7 +75,7 @@ fn tell(error: &clap::Error, words: &[OsString]) -> ExitCode {
     if !error.use_stderr() || std::io::stdout().is_terminal() || wants_console(words) {
         let _ = error.print();
     } else {
-        process::start_log(&LogLevels::default(), LogEncoder::Json);
+        log::start(&LogLevels::default(), LogEncoder::Json);
         tracing::error!(error = error.render().to_string().trim(), "controller failed");
     }
     if error.use_stderr() {

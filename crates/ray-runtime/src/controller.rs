@@ -10,11 +10,13 @@
 //! - a panic counts as an error of that object, and of that object alone, wherever in its pass it happens: also while its
 //!   error becomes text, and when what the pass held is dropped.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ray_api::text;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +27,6 @@ use crate::object_key::ObjectKey;
 use crate::queue::WorkQueue;
 use crate::random::Random;
 use crate::tasks::{Part, Tasks};
-use crate::text;
 
 const CONFLICTS: Backoff = Backoff {
     first: Duration::from_millis(100),
@@ -66,7 +67,6 @@ pub struct Pass {
 
 impl Pass {
     /// Done; look again after `delay` as a safety net.
-    #[must_use]
     pub fn completed(delay: Option<Duration>) -> Self {
         Self {
             outcome: Outcome::Completed,
@@ -75,7 +75,6 @@ impl Pass {
     }
 
     /// Waiting for something; look again after `delay` at the latest.
-    #[must_use]
     pub fn waiting(delay: Option<Duration>) -> Self {
         Self {
             outcome: Outcome::Waiting,
@@ -84,7 +83,6 @@ impl Pass {
     }
 
     /// Not begun; again after `delay`.
-    #[must_use]
     pub fn postponed(delay: Duration) -> Self {
         Self {
             outcome: Outcome::Postponed,
@@ -102,7 +100,6 @@ impl Pass {
     }
 
     /// Nothing to do with it.
-    #[must_use]
     pub fn skipped() -> Self {
         Self {
             outcome: Outcome::Skipped,
@@ -113,8 +110,8 @@ impl Pass {
 
 /// An error of a pass; its text includes its causes.
 pub trait Failure: std::error::Error + Send + 'static {
-    /// A short constant for metrics, never the object's name.
-    fn category(&self) -> &'static str;
+    /// A short constant for metrics and back-off, never the object's name.
+    fn category(&self) -> Cow<'static, str>;
     /// Whether the API server refused an outdated version.
     fn conflict(&self) -> bool;
     /// Whether something is in the way that goes by itself, mostly within seconds, and that no watch tells of.
@@ -204,7 +201,7 @@ struct Done {
 
 /// An error of a pass, as it is told. Made within the pass: its text is made from what a tenant wrote.
 struct Failed {
-    category: &'static str,
+    category: Cow<'static, str>,
     conflict: bool,
     goes: bool,
     text: String,
@@ -284,23 +281,27 @@ fn end(options: &Options, failures: &mut Failures, ended: Ended) -> Option<Durat
         Some(Err(Failed {
             conflict: true, text, ..
         })) => {
-            let delay = options.random.jitter(CONFLICTS.next(failures.count(&key, "conflict")));
+            let delay = options
+                .random
+                .jitter(CONFLICTS.next(failures.count(&key, "conflict".into())));
             tracing::debug!(namespace = %key.namespace, name = %key.name, ?delay, error = text, "read again after a conflict");
             ("requeue", Some(delay))
         }
         Some(Err(Failed { goes: true, text, .. })) => {
-            let delay = options.random.jitter(GOING.next(failures.count(&key, "goes")));
+            let delay = options.random.jitter(GOING.next(failures.count(&key, "goes".into())));
             tracing::debug!(namespace = %key.namespace, name = %key.name, ?delay, error = text, "waits");
             ("requeue_after", Some(delay))
         }
         Some(Err(Failed { category, text, .. })) => {
-            let delay = options.random.jitter(ERRORS.next(failures.count(&key, category)));
-            tracing::warn!(namespace = %key.namespace, name = %key.name, category, ?delay, error = text, "pass failed");
-            options.metrics.error(category);
+            let delay = options
+                .random
+                .jitter(ERRORS.next(failures.count(&key, category.clone())));
+            tracing::warn!(namespace = %key.namespace, name = %key.name, %category, ?delay, error = text, "pass failed");
+            options.metrics.error(&category);
             ("error", Some(delay))
         }
         None => {
-            let delay = options.random.jitter(ERRORS.next(failures.count(&key, "panic")));
+            let delay = options.random.jitter(ERRORS.next(failures.count(&key, "panic".into())));
             tracing::error!(namespace = %key.namespace, name = %key.name, ?delay, "pass panicked");
             options.metrics.error("panic");
             ("error", Some(delay))
@@ -329,10 +330,10 @@ impl Backoff {
 
 /// How often each category has failed since the last pass that did not, by object.
 #[derive(Default)]
-struct Failures(BTreeMap<ObjectKey, BTreeMap<&'static str, u32>>);
+struct Failures(BTreeMap<ObjectKey, BTreeMap<Cow<'static, str>, u32>>);
 
 impl Failures {
-    fn count(&mut self, key: &ObjectKey, category: &'static str) -> &mut u32 {
+    fn count(&mut self, key: &ObjectKey, category: Cow<'static, str>) -> &mut u32 {
         self.0.entry(key.clone()).or_default().entry(category).or_default()
     }
 
@@ -381,8 +382,8 @@ mod tests {
     }
 
     impl Failure for Refused {
-        fn category(&self) -> &'static str {
-            self.category
+        fn category(&self) -> Cow<'static, str> {
+            self.category.into()
         }
         fn conflict(&self) -> bool {
             self.conflict

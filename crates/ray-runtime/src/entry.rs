@@ -15,13 +15,11 @@ pub struct Entry<K> {
     uid: String,
     resource_version: String,
     owner: Option<ObjectKey>,
-    /// The object.
     pub object: Kept<K>,
 }
 
 impl<K: Custom> Entry<K> {
     /// An entry that is found by its controller, if that is of kind `owner_kind`.
-    #[must_use]
     pub fn owned(object: Kept<K>, owner_kind: &str) -> Self {
         let owner = controller_of(&object, owner_kind);
         Self {
@@ -31,7 +29,6 @@ impl<K: Custom> Entry<K> {
     }
 
     /// An entry that is found by its key alone, without what is too large to be kept.
-    #[must_use]
     pub fn new(object: Kept<K>) -> Self {
         Self {
             key: ObjectKey::of(&object),
@@ -43,7 +40,6 @@ impl<K: Custom> Entry<K> {
     }
 
     /// Decodes the object.
-    #[must_use]
     pub fn read(&self) -> Read<K> {
         self.object.read()
     }

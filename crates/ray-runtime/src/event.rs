@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Patch, PatchParams};
 use kube::{Client, Resource};
 use prometheus::{IntCounterVec, Opts, Registry};
+use ray_api::text;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -26,7 +27,6 @@ use crate::object_key::ObjectKey;
 use crate::objects::Objects;
 use crate::random::Random;
 use crate::tasks::{Part, Tasks};
-use crate::text;
 
 /// Events published at the same time.
 const LANES: usize = 4;
@@ -60,7 +60,6 @@ impl EventType {
 /// What happened to an object.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The object.
     pub regarding: ObjectReference,
     /// How bad it is.
     pub type_: EventType,
@@ -73,7 +72,6 @@ pub struct Event {
 }
 
 /// The reference of an object for an event.
-#[must_use]
 pub fn regarding<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
     ObjectReference {
         field_path: None,

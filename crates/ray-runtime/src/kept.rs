@@ -15,13 +15,14 @@ use std::marker::PhantomData;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use ray_api::text;
 use ray_api::v1::{RayCluster, RayClusterSpec, RayClusterStatus, RayJob, RayJobSpec, RayJobStatus, cluster_status};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{slim, text};
+use crate::slim;
 
 /// A kind with `spec` and `status`.
 pub trait Custom: Resource {
@@ -137,7 +138,6 @@ impl From<Option<Box<RawValue>>> for Part {
 /// An object as it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Read<K> {
-    /// The object.
     Decoded(Box<K>),
     /// Why it does not decode, with the path of the field.
     Undecodable(String),
@@ -147,7 +147,6 @@ pub enum Read<K> {
 
 impl<K: Custom> Kept<K> {
     /// Decodes it.
-    #[must_use]
     pub fn read(&self) -> Read<K> {
         let short = |texts: &Texts| matches!(texts.status, Part::Short(_));
         if self.texts.as_ref().is_ok_and(short) {
@@ -157,7 +156,6 @@ impl<K: Custom> Kept<K> {
     }
 
     /// Decodes it, with texts that are cut where the status was too large: for who writes no status.
-    #[must_use]
     pub fn read_short(&self) -> Read<K> {
         let left = |texts: &Texts| matches!(texts.spec, Part::Left) || matches!(texts.status, Part::Left);
         if self.texts.as_ref().is_ok_and(left) {
@@ -210,7 +208,6 @@ impl<K: Custom> Kept<K> {
     }
 
     /// Decodes the status alone; `None` also when it does not decode, or is larger than is kept. Its texts may be cut.
-    #[must_use]
     pub fn status(&self) -> Option<K::Status> {
         let texts = self.texts.as_ref().ok()?;
         status::<K>(texts).ok().flatten()

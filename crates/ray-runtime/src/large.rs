@@ -46,7 +46,6 @@ pub enum Whole<'a, K> {
 
 impl LargeObjects {
     /// Nobody reads one yet.
-    #[must_use]
     pub fn new(random: Arc<Random>) -> Self {
         Self {
             places: Semaphore::new(PASSES),

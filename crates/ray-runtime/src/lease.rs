@@ -121,13 +121,11 @@ impl Metrics {
 
 impl Leadership {
     /// Of a process that needs no lease.
-    #[must_use]
     pub fn always() -> Self {
         Self(None)
     }
 
     /// Whether a write may begin now.
-    #[must_use]
     pub fn holds(&self) -> bool {
         let Self(shared) = self;
         shared

@@ -53,7 +53,6 @@ pub struct Watching;
 
 /// The same client for `kube`'s own watcher, which marks nothing: of what it asks, what says that it is a watch is one. Only
 /// for addresses without names of others.
-#[must_use]
 pub fn for_watches(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let marked = tower::service_fn(move |mut request: Request<kube::client::Body>| {
@@ -80,7 +79,6 @@ pub enum GivenUp {
 
 impl Limits {
     /// The layer that holds calls to these limits.
-    #[must_use]
     pub fn layer(self) -> LimitsLayer {
         LimitsLayer(self)
     }

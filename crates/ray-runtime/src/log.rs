@@ -5,8 +5,11 @@
 
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The targets: crates of this project. Parts of them may be named, too (`ray_runtime::queue`).
 const TARGETS: [&str; 5] = [
@@ -21,6 +24,15 @@ const TARGETS: [&str; 5] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLevels(Targets);
 
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogEncoder {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Console,
+}
+
 impl LogLevels {
     fn of(general: LevelFilter) -> Self {
         let all = TARGETS.map(|target| (target.to_owned(), general));
@@ -28,7 +40,6 @@ impl LogLevels {
     }
 
     /// As a filter.
-    #[must_use]
     pub fn filter(&self) -> Targets {
         self.0.clone()
     }
@@ -72,6 +83,16 @@ fn known(target: &str) -> Result<String, String> {
     Err(format!(
         "{target:?} is not a target whose log is known to hold no Secrets; allowed are {known}, and their modules"
     ))
+}
+
+/// Starts the log on standard output, in that format.
+pub(crate) fn start(levels: &LogLevels, encoder: LogEncoder) {
+    let log = tracing_subscriber::registry().with(levels.filter());
+    let lines = tracing_subscriber::fmt::layer().with_target(false);
+    match encoder {
+        LogEncoder::Json => log.with(lines.json().flatten_event(true)).init(),
+        LogEncoder::Console => log.with(lines).init(),
+    }
 }
 
 #[cfg(test)]

@@ -26,14 +26,12 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     /// Those in `namespace`.
-    #[must_use]
     pub fn new(client: &Client, namespace: &str) -> Self {
         Self {
             api: ObjectName::new(namespace).map(|namespace| Api::namespaced(client.clone(), namespace.as_str())),
         }
     }
 
-    /// The object.
     pub async fn get(&self, name: &str) -> Result<K, Error> {
         self.at(name)?.get(name).await
     }

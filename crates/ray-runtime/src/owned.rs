@@ -22,17 +22,13 @@ pub struct Owned {
 /// The controlling owner of a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Controller {
-    /// Its kind.
     pub kind: String,
-    /// Its name.
     pub name: String,
-    /// Its UID.
     pub uid: String,
 }
 
 impl Owned {
     /// Found by the object that the label `key` names, in the child's own namespace.
-    #[must_use]
     pub fn labelled(metadata: ObjectMeta, key: &str) -> Self {
         let controller = owners::controller_of(&metadata).map(|owner| Controller {
             kind: owner.kind.clone(),
@@ -52,7 +48,6 @@ impl Owned {
     }
 
     /// Whether the owner of that UID controls it, and it stays.
-    #[must_use]
     pub fn stays_with(&self, uid: &str) -> bool {
         let controller = self.controller.as_ref().map(|controller| controller.uid.as_str());
         owners::is(controller, uid) && !self.terminating

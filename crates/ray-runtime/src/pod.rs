@@ -5,12 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use ray_api::text;
 use ray_api::{annotations, labels, owners};
 use serde::Deserialize;
 
 use crate::object_key::ObjectKey;
+use crate::slim;
 use crate::store::Cached;
-use crate::{slim, text};
 
 /// The label selector of a Ray cluster's pods, for the server.
 pub const SELECTOR: &str = "ray.io/node-type in (head, worker, redis-cleanup)";
@@ -20,7 +21,6 @@ pub const HEAD_SELECTOR: &str = "ray.io/node-type=head";
 /// What kind of pod it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeType {
-    /// The head.
     Head,
     /// A worker.
     Worker,
@@ -45,7 +45,6 @@ pub enum Phase {
 
 impl Phase {
     /// The value on the wire.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "Pending",
@@ -114,7 +113,6 @@ pub struct RayPod {
     pub host_index: Option<i32>,
     /// What is known of its deletion, once it is being deleted.
     pub deletion: Option<Box<Deletion>>,
-    /// The phase.
     pub phase: Phase,
     /// The condition `Ready`, when there is one.
     pub ready: Option<Ready>,
@@ -144,31 +142,26 @@ pub struct RayPod {
 
 impl RayPod {
     /// Whether it is being deleted.
-    #[must_use]
     pub fn terminating(&self) -> bool {
         self.deletion.is_some()
     }
 
     /// Whether its containers have ended for good.
-    #[must_use]
     pub fn ended_for_good(&self) -> bool {
         matches!(self.phase, Phase::Failed | Phase::Succeeded)
     }
 
     /// Whether the pod runs and Kubernetes calls it ready.
-    #[must_use]
     pub fn running_and_ready(&self) -> bool {
         self.phase == Phase::Running && self.ready.as_ref().is_some_and(|ready| ready.status == "True")
     }
 
     /// Whether the owner of that UID controls it.
-    #[must_use]
     pub fn controlled_by(&self, uid: &str) -> bool {
         owners::is(self.controller_uid.as_deref(), uid)
     }
 
     /// The pod's name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.key.name
     }

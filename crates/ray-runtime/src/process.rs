@@ -14,14 +14,13 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use kube::{Client, Config};
 use prometheus::Registry;
+use ray_api::settings::Settings;
 use ray_api::switches::Switches;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::admin;
-use crate::arguments::{Arguments, LogEncoder};
+use crate::arguments::Arguments;
 use crate::client;
 use crate::clock::{Clock, SystemClock};
 use crate::command_line::CommandLine;
@@ -31,7 +30,7 @@ use crate::lease::Leadership;
 use crate::lease::elector::{self, Elector};
 use crate::lease::thread::LeaseThread;
 use crate::limits::Limits;
-use crate::log::LogLevels;
+use crate::log;
 use crate::random::Random;
 use crate::tasks::{self, Tasks};
 
@@ -63,6 +62,16 @@ pub struct Environment {
     pub shutdown: CancellationToken,
 }
 
+impl Environment {
+    /// What rules depend on.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            switches: self.switches.clone(),
+            gates: self.arguments.feature_gates.clone(),
+        }
+    }
+}
+
 /// A controller that is about to run.
 pub struct Started {
     /// Watches and other background tasks; they run from the start.
@@ -83,7 +92,7 @@ pub fn run(
         Ok(command) => command,
         Err(code) => return code,
     };
-    start_log(&command.arguments.log_level, command.arguments.log_stdout_encoder);
+    log::start(&command.arguments.log_level, command.arguments.log_stdout_encoder);
     match checked(name, command, start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -268,16 +277,6 @@ fn lease_client(name: &str, mut config: Config) -> anyhow::Result<Client> {
 
 fn agent(name: &str) -> String {
     format!("{name}/{}", env!("CARGO_PKG_VERSION"))
-}
-
-/// Starts the log on standard output, in that format.
-pub(crate) fn start_log(levels: &LogLevels, encoder: LogEncoder) {
-    let log = tracing_subscriber::registry().with(levels.filter());
-    let lines = tracing_subscriber::fmt::layer().with_target(false);
-    match encoder {
-        LogEncoder::Json => log.with(lines.json().flatten_event(true)).init(),
-        LogEncoder::Console => log.with(lines).init(),
-    }
 }
 
 /// Ends never by itself: it cancels the token and waits for the process to end.

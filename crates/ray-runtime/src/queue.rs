@@ -50,7 +50,6 @@ struct State {
 /// A key that is due, and how long it has waited.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Due {
-    /// The key.
     pub key: ObjectKey,
     /// Time since it was added or became due.
     pub waited: Duration,

@@ -12,13 +12,11 @@ pub struct Random(AtomicU64);
 
 impl Random {
     /// A source with a fixed sequence.
-    #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
     /// A source seeded by the operating system.
-    #[must_use]
     pub fn from_system() -> Self {
         Self::seeded(RandomState::new().hash_one(0_u8))
     }
@@ -45,7 +43,6 @@ impl Random {
 }
 
 /// Five characters that depend on `number` alone.
-#[must_use]
 pub fn suffix_of(mut number: u64) -> String {
     let base = SUFFIX_ALPHABET.len() as u64;
     (0..SUFFIX_LENGTH)

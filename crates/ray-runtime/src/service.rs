@@ -51,19 +51,16 @@ pub struct WatchedPort {
 
 impl WatchedService {
     /// Whether the owner of that UID controls it.
-    #[must_use]
     pub fn controlled_by(&self, uid: &str) -> bool {
         owners::is(self.controller_uid.as_deref(), uid)
     }
 
     /// Name of the Service.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.key.name
     }
 
     /// Found by the object that the label `key` names, in the Service's own namespace.
-    #[must_use]
     pub fn labelled(service: SlimService, key: &str) -> Self {
         let name = service
             .metadata
@@ -76,7 +73,6 @@ impl WatchedService {
     }
 
     /// Found by `owner`.
-    #[must_use]
     pub fn new(service: SlimService, owner: Option<ObjectKey>) -> Self {
         let key = ObjectKey::of(&service);
         let SlimService { metadata, spec } = service;

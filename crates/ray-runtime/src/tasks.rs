@@ -17,9 +17,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use prometheus::{Gauge, GaugeVec, IntCounterVec, Opts, Registry};
+use ray_api::text;
 use rustix::time::{ClockId, clock_gettime};
-
-use crate::text;
 
 const FIRST_RESTART: Duration = Duration::from_millis(500);
 const LAST_RESTART: Duration = Duration::from_secs(60);

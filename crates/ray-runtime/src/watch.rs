@@ -24,8 +24,10 @@ use futures::{AsyncBufReadExt, FutureExt, StreamExt};
 use kube::api::WatchParams;
 use kube::core::{NamespaceResourceScope, Request, Status, WatchEvent};
 use kube::{Client, Resource};
+use ray_api::text;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use version::Position;
 
 use crate::answer::answer;
 use crate::cache::Cache;
@@ -35,8 +37,6 @@ use crate::queue::WorkQueue;
 use crate::random::Random;
 use crate::store::{Cached, Change, Store};
 use crate::tasks::{Part, Tasks};
-use crate::text;
-use version::Position;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);

@@ -33,7 +33,6 @@ pub struct Written<R, E> {
 
 impl Writes {
     /// At most `limit` writes at the same time in the whole process.
-    #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(limit)),

@@ -6,20 +6,26 @@
 
 mod creates;
 mod deletes;
+mod ending;
+pub mod exposure;
+mod grants;
+mod heads;
+pub mod platform;
+pub mod prerequisites;
+mod services;
+mod status;
+mod storage;
 mod unreplaced;
 mod unsettled;
 
 use std::sync::Arc;
 
-use kube::Client;
-use kube::api::{ListParams, Patch, PatchParams};
 use ray_api::validate::ValidCluster;
 use ray_api::{KUBERAY_VERSION, annotations, conditions::reasons, labels};
+use ray_runtime::calls::Calls;
 use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 use ray_runtime::pod::{RayPod, SlimPod};
 use ray_runtime::store::Cached;
-use ray_runtime::write::Writes;
 use serde_json::json;
 
 use crate::build::Context;
@@ -28,17 +34,15 @@ use crate::head::Heads;
 use crate::observe::Children;
 use crate::pending::Pending;
 use crate::plan::Plan;
-use crate::prerequisites::Ensured;
 use crate::story::Story;
-pub use creates::{NewPod, create};
+pub use creates::NewPod;
+use prerequisites::Ensured;
 pub use unsettled::Unsettled;
 
 /// What a plan is carried out with.
 pub struct Applier {
     /// The API server.
-    pub client: Client,
-    /// Bound on writes.
-    pub writes: Writes,
+    pub calls: Calls,
     /// Names of workers, and replicas that are being made.
     pub pending: Pending,
     /// Caches of the children.
@@ -169,13 +173,8 @@ impl Applier {
             annotations::UPGRADE_STRATEGY_RECREATE_HASH: target.spec_hash,
             annotations::KUBERAY_VERSION: KUBERAY_VERSION,
         });
-        let patch = Patch::Merge(json!({ "metadata": { "uid": head.uid(), "annotations": annotations } }));
-        let (api, parameters) = (self.pod_api(target.cluster.namespace), PatchParams::default());
-        let written = self.writes.one(api.patch(head.name(), &parameters, &patch)).await;
-        let written = written.map_err(|source| Error::UpdatePod {
-            name: head.name().to_owned(),
-            source,
-        })?;
+        let change = json!({ "metadata": { "uid": head.uid(), "annotations": annotations } });
+        let written: SlimPod = self.calls.merge(target.cluster.namespace, head.name(), change).await?;
         self.children.pods.wrote(RayPod::from(written));
         target.story.adopted_head(head);
         Ok(())
@@ -186,11 +185,8 @@ impl Applier {
         for name in self.unsettled.of(key) {
             let pod_key = ObjectKey::new(key.namespace.clone(), name.clone());
             if self.children.pods.get(&pod_key).is_none() {
-                let found = self.writes.one(self.pod_api(&key.namespace).get_opt(&name)).await;
-                if let Some(pod) = found.map_err(|source| Error::ReadPod {
-                    name: name.clone(),
-                    source,
-                })? {
+                let found: Option<SlimPod> = self.calls.read(&key.namespace, &name).await?;
+                if let Some(pod) = found {
                     self.children.pods.wrote(RayPod::from(pod));
                 }
             }
@@ -202,16 +198,10 @@ impl Applier {
     /// Reads all pods of a cluster that the caches may not show completely. Must precede the first creates of a term.
     pub async fn look_again(&self, key: &ObjectKey) -> Result<(), Error> {
         let selector = format!("{}={}", labels::CLUSTER, key.name);
-        let parameters = ListParams::default().labels(&selector);
-        let found = self.writes.one(self.pod_api(&key.namespace).list(&parameters)).await;
-        for pod in found.map_err(|source| Error::ReadPods { selector, source })? {
+        for pod in self.calls.list::<SlimPod>(&key.namespace, &selector).await? {
             self.children.pods.wrote(RayPod::from(pod));
         }
         self.unsettled.read(key);
         Ok(())
-    }
-
-    pub(crate) fn pod_api(&self, namespace: &str) -> Objects<SlimPod> {
-        Objects::new(&self.client, namespace)
     }
 }

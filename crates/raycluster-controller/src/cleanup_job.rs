@@ -35,7 +35,6 @@ pub struct CleanupJob {
 }
 
 /// The label selector of these Jobs, for the server.
-#[must_use]
 pub fn selector() -> String {
     format!("{}={}", labels::NODE_TYPE, labels::NODE_TYPE_REDIS_CLEANUP)
 }

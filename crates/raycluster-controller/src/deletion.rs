@@ -72,20 +72,17 @@ pub enum Release {
 }
 
 /// Whether the deletion of this cluster will have Redis to empty.
-#[must_use]
 pub fn empties_redis(cluster: &RayCluster, switches: &Switches) -> bool {
     switches.redis_cleanup && FaultTolerance::of_parts(&cluster.metadata, &cluster.spec).in_redis()
 }
 
 /// Whether the object carries the finalizer.
-#[must_use]
 pub fn held(cluster: &RayCluster) -> bool {
     let mut finalizers = cluster.metadata.finalizers.iter().flatten();
     finalizers.any(|finalizer| finalizer == finalizers::REDIS_CLEANUP)
 }
 
 /// Decides it, for a cluster that is being deleted.
-#[must_use]
 pub fn next(cluster: &RayCluster, observed: &Observed, switches: &Switches, now: Timestamp) -> Step {
     let release = |why| Step {
         delete_pods: false,
@@ -131,7 +128,6 @@ pub fn next(cluster: &RayCluster, observed: &Observed, switches: &Switches, now:
 }
 
 /// Time until the finalizer goes in any case. A clock behind the API server's gives no more than the time-out.
-#[must_use]
 pub fn left(cluster: &RayCluster, now: Timestamp) -> Duration {
     Duration::try_from(timeout(cluster) - elapsed(cluster, now)).unwrap_or_default()
 }
@@ -158,7 +154,6 @@ fn annotation(cluster: &RayCluster) -> Option<&str> {
 }
 
 /// What is wrong with the annotation, and what holds in its place.
-#[must_use]
 pub fn timeout_warning(cluster: &RayCluster) -> Option<String> {
     let text = annotation(cluster)?;
     let seconds = text.parse::<i64>();

@@ -15,29 +15,14 @@
 //! annotation may not be written before that head is gone, or the next would run beside it. A head that was gone before a
 //! status named it leaves its name to the next.
 
-use std::sync::Arc;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::api::{Patch, PatchParams};
 use ray_api::annotations;
-use ray_api::v1::{RayCluster, RayClusterStatus};
+use ray_api::v1::RayClusterStatus;
 use ray_api::validate::ValidCluster;
 use ray_api::validate::kubernetes_names::dns_1123_subdomain;
-use ray_runtime::entry::Entry;
-use ray_runtime::kept::Kept;
-use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 use ray_runtime::pod::{NodeType, RayPod};
 use ray_runtime::random::suffix_of;
 use ray_runtime::store::Cached;
-use serde_json::json;
-
-use crate::RayClusterController;
-use crate::apply::{Applier, Target};
-use crate::build::{self, Context};
-use crate::error::Error;
-use crate::story::Story;
 
 /// Of Kubernetes' objects.
 const LONGEST_NAME: usize = 253;
@@ -46,14 +31,13 @@ const LONGEST_NAME: usize = 253;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads<'a> {
     /// The last head that is known to be gone; empty before the first is.
-    previous: &'a str,
+    pub previous: &'a str,
     /// The head that the status names, if the annotation does not.
-    unrecorded: Option<&'a str>,
+    pub unrecorded: Option<&'a str>,
 }
 
 impl<'a> Heads<'a> {
     /// Reads it. A text in the status that cannot be a pod's name is somebody else's doing and counts for nothing.
-    #[must_use]
     pub fn of(metadata: &'a ObjectMeta, status: Option<&'a RayClusterStatus>) -> Self {
         let annotations = metadata.annotations.as_ref();
         let recorded = annotations.and_then(|all| all.get(annotations::PREVIOUS_HEAD));
@@ -66,150 +50,34 @@ impl<'a> Heads<'a> {
     }
 
     /// Whether the status names a head that the annotation does not.
-    #[must_use]
     pub fn unrecorded(&self) -> bool {
         self.unrecorded.is_some()
     }
 
     /// Whether the cluster has never had a head, as far as this says.
-    fn none(&self) -> bool {
+    pub fn none(&self) -> bool {
         self.previous.is_empty() && self.unrecorded.is_none()
     }
 
     /// End of the next head's name.
-    #[must_use]
     pub fn suffix(&self, uid: &str) -> String {
         suffix_of(fnv(uid.as_bytes().iter().chain(self.previous.as_bytes())))
     }
 }
 
 /// The head that a status names. Nobody has a longer name.
-fn named(status: Option<&RayClusterStatus>) -> Option<&str> {
+pub fn named(status: Option<&RayClusterStatus>) -> Option<&str> {
     let name = status?.head.as_ref()?.pod_name.as_deref()?;
     (!name.is_empty() && name.len() <= LONGEST_NAME).then_some(name)
 }
 
-impl RayClusterController {
-    /// Records the head that is gone, before the status forgets it. Whether it did, and the pass begins anew.
-    pub(crate) async fn record_head(
-        &self,
-        key: &ObjectKey,
-        object: &RayCluster,
-        cluster: &ValidCluster<'_>,
-        story: Story<'_>,
-    ) -> Result<bool, Error> {
-        let Some(named) = named(object.status.as_ref()) else {
-            return Ok(false);
-        };
-        // Nearly always.
-        let is_head =
-            |pod: Arc<RayPod>| pod.controlled_by(cluster.uid) && is_head_of(&pod, cluster) && !only_kept(&pod);
-        let pod = self
-            .applier
-            .children
-            .pods
-            .get(&ObjectKey::new(cluster.namespace, named));
-        if pod.is_some_and(is_head) {
-            return Ok(false);
-        }
-        let Some(named) = Heads::of(&object.metadata, object.status.as_ref()).unrecorded else {
-            return Ok(false);
-        };
-        if !self.applier.children.of(key, cluster.uid).heads().is_empty()
-            || self.applier.find_head(&self.context(), cluster, story, named).await?
-        {
-            return Ok(false);
-        }
-        let metadata = json!({
-            "resourceVersion": object.metadata.resource_version,
-            "uid": object.metadata.uid,
-            "annotations": { annotations::PREVIOUS_HEAD: named },
-        });
-        let patch = Patch::Merge(json!({ "metadata": metadata }));
-        let api: Objects<Kept<RayCluster>> = Objects::new(&self.client, &key.namespace);
-        let written = self
-            .applier
-            .writes
-            .one(api.patch(&key.name, &PatchParams::default(), &patch))
-            .await;
-        let written = written.map_err(|source| Error::RecordHead { source })?;
-        self.clusters.wrote(Entry::new(written));
-        Ok(true)
-    }
-}
-
-impl Applier {
-    /// End of the next head's name. `first` when nobody can have made a head of this cluster yet.
-    pub(crate) async fn next_head(&self, target: &Target<'_>, first: bool) -> Result<String, Error> {
-        let Target { cluster, heads, .. } = target;
-        if !(first && heads.none()) {
-            let api: Objects<Kept<RayCluster>> = Objects::new(&self.client, cluster.namespace);
-            let fresh = self.writes.one(api.get(cluster.name)).await;
-            let fresh = fresh.map_err(|source| Error::ReadCluster { source })?;
-            let (metadata, status) = (fresh.meta(), fresh.status());
-            let same = metadata.uid.as_deref() == Some(cluster.uid) && metadata.deletion_timestamp.is_none();
-            let now = Heads::of(metadata, status.as_ref());
-            if !same || now.unrecorded.is_some() || now.previous != heads.previous {
-                return Err(Error::Outdated);
-            }
-        }
-        Ok(heads.suffix(cluster.uid))
-    }
-
-    /// Whether the pod `name` is there and this cluster's. It is the head then, whatever labels it has now.
-    async fn find_head(
-        &self,
-        context: &Context<'_>,
-        cluster: &ValidCluster<'_>,
-        story: Story<'_>,
-        name: &str,
-    ) -> Result<bool, Error> {
-        let found = self.writes.one(self.pod_api(cluster.namespace).get_opt(name)).await;
-        let found = found.map_err(|source| Error::ReadPod {
-            name: name.to_owned(),
-            source,
-        })?;
-        let found = found.map(RayPod::from);
-        match found.filter(|pod| pod.controlled_by(cluster.uid) && !only_kept(pod)) {
-            Some(pod) => self.take_head(context, cluster, story, pod).await.map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    /// Takes a pod of this cluster that is there under the head's name for the head. Without its labels neither the Services
-    /// nor this controller would find it, and a second one must not run.
-    pub(crate) async fn take_head(
-        &self,
-        context: &Context<'_>,
-        cluster: &ValidCluster<'_>,
-        story: Story<'_>,
-        pod: RayPod,
-    ) -> Result<(), Error> {
-        if is_head_of(&pod, cluster) {
-            self.children.pods.wrote(pod);
-            return Ok(());
-        }
-        let labels = build::head_labels(context, cluster);
-        let patch = Patch::Merge(json!({ "metadata": { "uid": pod.uid(), "labels": labels } }));
-        let (api, parameters) = (self.pod_api(cluster.namespace), PatchParams::default());
-        let written = self.writes.one(api.patch(pod.name(), &parameters, &patch)).await;
-        let written = written.map_err(|source| Error::UpdatePod {
-            name: pod.name().to_owned(),
-            source,
-        })?;
-        story.restored_head_labels(pod.name());
-        self.children.pods.wrote(RayPod::from(written));
-        Ok(())
-    }
-}
-
 /// Whether a pod has ended and is there only because a finalizer keeps it. Its successor does not wait for it.
-fn only_kept(pod: &RayPod) -> bool {
+pub fn only_kept(pod: &RayPod) -> bool {
     pod.ended_for_good() && pod.terminating()
 }
 
 /// Whether the labels of a pod are those of the cluster's head.
-fn is_head_of(pod: &RayPod, cluster: &ValidCluster<'_>) -> bool {
+pub fn is_head_of(pod: &RayPod, cluster: &ValidCluster<'_>) -> bool {
     let owner = pod.owner().map(|owner| (owner.namespace.as_str(), owner.name.as_str()));
     pod.node_type == NodeType::Head && owner == Some((cluster.namespace, cluster.name))
 }
@@ -225,8 +93,9 @@ fn fnv<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
 mod tests {
     use std::collections::BTreeSet;
 
+    use ray_api::v1::RayCluster;
     use rstest::rstest;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

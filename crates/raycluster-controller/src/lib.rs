@@ -1,8 +1,9 @@
 //! The RayCluster controller: pods and Services of Ray clusters.
 //!
 //! Reading order: `lib` (watches, run) → `reconcile` → `observe` (reads the caches) → `plan` (pure: what to do and why)
-//! → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `deletion` (pure) and `ending` are the way of a
-//! cluster that goes; `head` decides the name of the next head; `exposure` is the way in from outside; `story` has the texts of the events.
+//! → `build` (pure: child objects) → `apply` (all writes) → `status` (pure). `deletion` (pure) and `apply::ending` are the way of a
+//! cluster that goes; `head` decides the name of the next head; `apply::exposure` is the way in from outside; `story` has the texts
+//! of the events.
 //!
 //! It coordinates with the other controllers through the API server alone: it owns what carries its owner reference,
 //! and never writes `spec`.
@@ -11,24 +12,16 @@ mod apply;
 pub mod build;
 mod cleanup_job;
 mod deletion;
-mod ending;
 mod error;
-mod exposure;
-mod grants;
 mod head;
 mod metrics;
 mod observe;
 mod pending;
 mod plan;
-mod platform;
-mod prerequisites;
 mod presence;
 mod reconcile;
-mod replicas;
 mod restraint;
-mod services;
 mod status;
-mod storage;
 mod story;
 mod suspension;
 mod unscheduled;
@@ -40,13 +33,12 @@ use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::Client;
-use kube::api::{PartialObjectMeta, Patch, PatchParams};
-use ray_api::gates::FeatureGates;
+use kube::api::PartialObjectMeta;
 use ray_api::labels;
-use ray_api::switches::Switches;
-use ray_api::v1::{RayCluster, RayClusterStatus};
+use ray_api::settings::Settings;
+use ray_api::v1::RayCluster;
 use ray_runtime::cache::Cache;
+use ray_runtime::calls::Calls;
 use ray_runtime::clock::Clock;
 use ray_runtime::controller::{self, Options};
 use ray_runtime::entry::Entry;
@@ -54,8 +46,6 @@ use ray_runtime::event::Recorder;
 use ray_runtime::kept::Kept;
 use ray_runtime::large::LargeObjects;
 use ray_runtime::metrics::ControllerMetrics;
-use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 use ray_runtime::owned::Owned;
 use ray_runtime::pod::{self, RayPod, SlimPod};
 use ray_runtime::process::{Environment, Started};
@@ -67,14 +57,13 @@ use ray_runtime::watch::{self, Watch};
 use ray_runtime::write::Writes;
 
 use crate::apply::Applier;
+use crate::apply::exposure::Exposures;
+use crate::apply::platform::Platform;
+use crate::apply::prerequisites::Ensured;
 use crate::build::{PodDefaults, Route};
 use crate::cleanup_job::{CleanupJob, SlimJob};
-use crate::error::Error;
-use crate::exposure::Exposures;
 use crate::observe::Children;
 use crate::pending::Pending;
-use crate::platform::Platform;
-use crate::prerequisites::Ensured;
 use crate::restraint::Ledger;
 
 /// Name of the controller: of its lease, its events and its user agent.
@@ -84,12 +73,10 @@ const WRITES: usize = 64;
 
 /// The controller.
 pub struct RayClusterController {
-    client: Client,
     clock: Arc<dyn Clock>,
     random: Arc<Random>,
     recorder: Recorder,
-    switches: Switches,
-    gates: FeatureGates,
+    settings: Settings,
     defaults: PodDefaults,
     clusters: Arc<Cache<Entry<RayCluster>>>,
     applier: Applier,
@@ -246,17 +233,17 @@ impl RayClusterController {
     fn new(environment: &Environment, shared: &Shared, concurrency: usize) -> Self {
         let waiting = shared.queue.clone();
         Self {
-            client: environment.client.clone(),
             clock: environment.clock.clone(),
             random: environment.random.clone(),
             recorder: environment.recorder.clone(),
-            switches: environment.switches.clone(),
-            gates: environment.arguments.feature_gates.clone(),
+            settings: environment.settings(),
             defaults: PodDefaults::default(),
             clusters: shared.clusters.clone(),
             applier: Applier {
-                client: environment.client.clone(),
-                writes: Writes::new(WRITES),
+                calls: Calls {
+                    client: environment.client.clone(),
+                    writes: Writes::new(WRITES),
+                },
                 pending: Pending::new(environment.random.clone()),
                 children: shared.children.clone(),
                 unsettled: apply::Unsettled::default(),
@@ -269,21 +256,5 @@ impl RayClusterController {
             queue: shared.queue.clone(),
             large: LargeObjects::new(environment.random.clone()),
         }
-    }
-
-    /// Sends `status` as a change of the stored one; refused as a conflict when the object has changed since.
-    async fn put_status(&self, object: &RayCluster, status: &RayClusterStatus) -> Result<(), Error> {
-        let key = ObjectKey::of(object);
-        let api: Objects<Kept<RayCluster>> = Objects::new(&self.client, &key.namespace);
-        let patch = ray_runtime::patch::status(object, object.status.as_ref(), status);
-        let patch = Patch::Merge(patch);
-        let written = self
-            .applier
-            .writes
-            .one(api.patch_status(&key.name, &PatchParams::default(), &patch))
-            .await;
-        let written = written.map_err(|source| Error::WriteStatus { source })?;
-        self.clusters.wrote(Entry::new(written));
-        Ok(())
     }
 }

@@ -15,7 +15,6 @@ use ray_runtime::entry::Entry;
 use ray_runtime::metrics;
 
 use crate::observe::Children;
-use crate::plan::condition;
 
 /// Registers the metrics over `clusters`.
 pub fn register(registry: &Registry, clusters: Arc<Cache<Entry<RayCluster>>>) -> prometheus::Result<()> {
@@ -92,7 +91,8 @@ impl Gauges {
         self.info
             .with_label_values(&[name.as_str(), &namespace, &uid, owner])
             .set(1.0);
-        let provisioned = condition(status, PROVISIONED).filter(|condition| condition.status == "True");
+        let provisioned = status.and_then(|status| status.condition(PROVISIONED));
+        let provisioned = provisioned.filter(|condition| condition.status == "True");
         let value = if provisioned.is_some() { "true" } else { "false" };
         self.provisioned
             .with_label_values(&[name.as_str(), &namespace, &uid, value])

@@ -57,7 +57,6 @@ pub struct Children {
 
 impl Children {
     /// Caches for `namespaces`; empty means all.
-    #[must_use]
     pub fn new(namespaces: &[String]) -> Self {
         Self {
             pods: Arc::new(Cache::new(namespaces)),
@@ -74,7 +73,6 @@ impl Children {
     }
 
     /// Whether every first list is complete.
-    #[must_use]
     pub fn ready(&self) -> bool {
         let Self {
             pods,
@@ -97,7 +95,6 @@ impl Children {
     }
 
     /// The children of the cluster of that name and UID.
-    #[must_use]
     pub fn of(&self, key: &ObjectKey, uid: &str) -> Observed {
         let identifier = names::identifier(&key.name, labels::NODE_TYPE_HEAD);
         let mut head_services = self.services.owned_by(key);

@@ -32,7 +32,6 @@ struct Names {
 
 impl Pending {
     /// Names by `random`.
-    #[must_use]
     pub fn new(random: Arc<Random>) -> Self {
         Self {
             random,

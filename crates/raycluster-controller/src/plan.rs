@@ -9,6 +9,7 @@
 //! name (`workersToDelete`) and not by number. How many at once is bounded where the user wants that
 //! ([`restraint`](crate::restraint)).
 
+mod group;
 mod groups;
 mod multi_host;
 mod requests;
@@ -17,11 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use ray_api::gates::FeatureGates;
-use ray_api::switches::Switches;
+use ray_api::settings::Settings;
+use ray_api::v1::RayClusterStatus;
 use ray_api::v1::cluster::RayClusterUpgradeType;
-use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_api::validate::ValidCluster;
 use ray_api::{KUBERAY_VERSION, annotations, conditions};
 use ray_runtime::pod::{Phase, RayPod};
@@ -94,7 +93,6 @@ pub enum DeleteAll {
 /// A pod to delete.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodDelete {
-    /// The pod.
     pub pod: Arc<RayPod>,
     /// Why.
     pub why: WhyDelete,
@@ -152,7 +150,6 @@ pub struct Hosts {
 
 impl ReplicaCreate {
     /// Number of pods.
-    #[must_use]
     pub fn pods(&self) -> usize {
         self.hosts.as_ref().map_or(1, |hosts| hosts.indexes.len())
     }
@@ -184,22 +181,18 @@ pub enum Blocked {
 /// What a plan depends on besides the cluster and its children.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    /// Environment variables of the process.
-    pub switches: &'a Switches,
-    /// Feature gates of the process.
-    pub gates: &'a FeatureGates,
+    /// Settings of the process.
+    pub settings: &'a Settings,
     /// Hash of the spec.
     pub spec_hash: &'a str,
     /// What went in the last minute at the autoscaler's request.
     pub spent: &'a Spent,
     /// Multi-host replicas that were begun and never were whole.
     pub making: &'a Making,
-    /// The time.
     pub now: Timestamp,
 }
 
 /// Makes the plan.
-#[must_use]
 pub fn plan(
     cluster: &ValidCluster<'_>,
     status: Option<&RayClusterStatus>,
@@ -216,7 +209,7 @@ pub fn plan(
         plan.blocked = Some(Blocked::ManyHeadServices(head_services));
         return plan;
     }
-    match pods_may(cluster, Suspension::of(status), rules.gates) {
+    match pods_may(cluster, Suspension::of(status), &rules.settings.gates) {
         PodsMay::Live => match upgrade(cluster, observed, rules) {
             Upgrade::Recreate => plan.delete_all = any_live(observed).then_some(DeleteAll::Recreate),
             Upgrade::Adopt(head) => {
@@ -281,7 +274,7 @@ fn pods(
             return;
         }
         [] => {
-            let provisioned = condition(status, conditions::PROVISIONED).is_some_and(|c| c.status == "True");
+            let provisioned = status.is_some_and(|status| status.is_true(conditions::PROVISIONED));
             let restart = annotation(cluster, annotations::DISABLE_PROVISIONED_HEAD_RESTART) != Some("true");
             if provisioned && !restart {
                 plan.blocked = Some(Blocked::HeadNotRestarted);
@@ -340,7 +333,6 @@ fn any_live(observed: &Observed) -> bool {
 }
 
 /// Whether a pod has ended for good: it is in a terminal phase, or its Ray container is and will not be started again.
-#[must_use]
 pub fn unhealthy(pod: &RayPod) -> bool {
     let ray_ended = pod.ray_container_terminated.is_some() && pod.restart_policy == "Never";
     pod.ended_for_good() || pod.phase == Phase::Running && ray_ended
@@ -350,25 +342,13 @@ fn annotation<'a>(cluster: &ValidCluster<'a>, key: &str) -> Option<&'a str> {
     cluster.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
-/// The condition of that type.
-#[must_use]
-pub fn condition<'a>(status: Option<&'a RayClusterStatus>, type_: &str) -> Option<&'a Condition> {
-    status?
-        .conditions
-        .as_ref()?
-        .iter()
-        .find(|condition| condition.type_ == type_)
-}
-
 impl Plan {
     /// Whether pods are to be created.
-    #[must_use]
     pub fn creates_pods(&self) -> bool {
         self.create_head || !self.creates.is_empty()
     }
 
     /// Whether nothing is to be written.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self {
             services,
@@ -416,16 +396,6 @@ impl Plan {
         }
         room
     }
-}
-
-/// Whether this controller is to reconcile the cluster at all.
-#[must_use]
-pub fn ours(cluster: &RayCluster) -> bool {
-    cluster
-        .spec
-        .managed_by
-        .as_deref()
-        .is_none_or(|managed_by| managed_by == ray_api::MANAGED_BY)
 }
 
 #[cfg(test)]

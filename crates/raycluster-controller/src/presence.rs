@@ -24,26 +24,22 @@ use ray_runtime::pod::{Deletion, NodeType, RayPod};
 const CONFIRMED: SignedDuration = SignedDuration::from_secs(10);
 
 /// Whether the pod counts as there.
-#[must_use]
 pub fn counts(pod: &RayPod, now: Timestamp) -> bool {
     !pod.ended_for_good() && !overdue(pod, now)
 }
 
 /// Whether the pod should be gone, since the grace period of its deletion is over.
-#[must_use]
 pub fn overdue(pod: &RayPod, now: Timestamp) -> bool {
     pod.deletion.as_ref().is_some_and(|deletion| deletion.at <= now)
 }
 
 /// Whether the pod is [`overdue`] for so long that somebody has to know.
-#[must_use]
 pub fn stays(pod: &RayPod, now: Timestamp) -> bool {
     let deletion = pod.deletion.as_ref();
     deletion.is_some_and(|deletion| now.duration_since(deletion.at) >= CONFIRMED)
 }
 
 /// Time until the first pod is [`overdue`] that is not yet, or a head [`stays`].
-#[must_use]
 pub fn next_look(pods: &[Arc<RayPod>], now: Timestamp) -> Option<Duration> {
     let times = pods.iter().filter_map(|pod| {
         let left = now.duration_until(pod.deletion.as_ref()?.at);
@@ -57,7 +53,6 @@ pub fn next_look(pods: &[Arc<RayPod>], now: Timestamp) -> Option<Duration> {
 }
 
 /// What a cluster waits for whose head [`stays`] and has not ended.
-#[must_use]
 pub fn why_head_stays(head: &RayPod) -> String {
     let nothing = Deletion {
         at: Timestamp::UNIX_EPOCH,

@@ -6,8 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Resource;
 use ray_api::gates::Gate;
+use ray_api::managed_elsewhere;
 use ray_api::v1::{RayCluster, RayClusterStatus};
 use ray_api::validate::{self, Group, ValidCluster, Violations};
+use ray_runtime::calls::{CallError, Verb};
 use ray_runtime::controller::{Failure, Pass, Reconcile};
 use ray_runtime::large::Whole;
 use ray_runtime::object_key::ObjectKey;
@@ -15,12 +17,12 @@ use ray_runtime::pod::RayPod;
 use tokio::time::Instant;
 
 use crate::RayClusterController;
+use crate::apply::prerequisites::{self, Prerequisites};
 use crate::apply::{Applied, Target};
 use crate::deletion;
 use crate::error::Error;
 use crate::head::Heads;
-use crate::plan::{Blocked, Rules, ours, plan};
-use crate::prerequisites::{self, Prerequisites};
+use crate::plan::{Blocked, Rules, plan};
 use crate::restraint::HeldBack;
 use crate::status::{self, Facts};
 use crate::story::Story;
@@ -38,25 +40,26 @@ impl Reconcile for RayClusterController {
             self.ledger.forget(key);
             return Ok(Pass::skipped());
         };
-        let whole = self.large.read(&self.client, &entry).await;
-        let (object, place) = match whole.map_err(|source| Error::ReadCluster { source })? {
-            Whole::Decoded(object, place) => (object, place),
-            Whole::Later(delay) => return Ok(Pass::postponed(delay)),
-            Whole::Gone => return Ok(Pass::waiting(self.requeue())),
-            Whole::Undecodable(why) => {
-                self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", &why);
-                return self.let_go(entry.object.meta()).await;
-            }
-        };
+        let whole = self.large.read(&self.applier.calls.client, &entry).await;
+        let (object, place) =
+            match whole.map_err(|source| CallError::new(Verb::Read, "RayCluster", &key.name, source))? {
+                Whole::Decoded(object, place) => (object, place),
+                Whole::Later(delay) => return Ok(Pass::postponed(delay)),
+                Whole::Gone => return Ok(Pass::waiting(self.requeue())),
+                Whole::Undecodable(why) => {
+                    self.recorder.unreadable(&entry.object, "InvalidRayClusterSpec", &why);
+                    return self.let_go(entry.object.meta()).await;
+                }
+            };
         let object = &*object;
-        if !ours(object) {
+        if managed_elsewhere(object.spec.managed_by.as_deref()) {
             return Ok(Pass::skipped());
         }
         // Before validation: an object that cannot be valid any more must still go.
         if object.metadata.deletion_timestamp.is_some() {
             return self.end(key, object).await;
         }
-        let passed = match validate::cluster(object, &self.gates) {
+        let passed = match validate::cluster(object, &self.settings.gates) {
             Ok(cluster) => self.pass(key, object, &cluster).await,
             Err(violations) => self.refuse(object, &Refusal::from(violations)).await,
         };
@@ -127,7 +130,7 @@ impl RayClusterController {
             let note = format!("RayCluster spec warning {key}: {}", warning.message);
             story.invalid("InvalidRayClusterSpec", note);
         }
-        if deletion::empties_redis(object, &self.switches)
+        if deletion::empties_redis(object, &self.settings.switches)
             && let Some(warning) = deletion::timeout_warning(object)
         {
             story.invalid("InvalidRayClusterMetadata", warning);
@@ -201,8 +204,7 @@ impl RayClusterController {
         }
         let observed = self.applier.children.of(key, cluster.uid);
         let prerequisites = Prerequisites {
-            client: &self.client,
-            writes: &self.applier.writes,
+            calls: &self.applier.calls,
             ensured: &self.applier.ensured,
             children: &self.applier.children,
             observed: &observed,
@@ -220,8 +222,7 @@ impl RayClusterController {
         let spent = self.ledger.spent(key, now);
         let making = self.applier.pending.making(key, cluster);
         let rules = Rules {
-            switches: &self.switches,
-            gates: &self.gates,
+            settings: &self.settings,
             spec_hash: &spec_hash,
             spent: &spent,
             making: &making,
@@ -300,7 +301,7 @@ impl RayClusterController {
             .first()
             .map(|failure| (failure.marker, failure.error.to_string()));
         facts.error = failed.filter(|error| !error.conflict()).map(ToString::to_string);
-        let status = status::status(cluster, &facts, &self.gates, now);
+        let status = status::status(cluster, &facts, &self.settings.gates, now);
         self.write_status(object, status, &observed.pods, now).await
     }
 
@@ -314,7 +315,7 @@ impl RayClusterController {
         } = refusal;
         let note = format!("The RayCluster {part} is invalid {}: {message}", ObjectKey::of(object));
         Story::new(&self.recorder, object).invalid(reason, note);
-        if self.gates.enabled(Gate::RayClusterStatusConditions) {
+        if self.settings.gates.enabled(Gate::RayClusterStatusConditions) {
             let status = status::invalid(object.status.as_ref(), reason, fields, self.clock.now());
             // At once, even if only the text differs: it answers what the user has just written.
             if object.status.as_ref() != Some(&status) {
@@ -347,7 +348,10 @@ impl RayClusterController {
     }
 
     fn requeue(&self) -> Option<Duration> {
-        self.switches.cluster_requeue.map(|delay| self.random.jitter(delay))
+        self.settings
+            .switches
+            .cluster_requeue
+            .map(|delay| self.random.jitter(delay))
     }
 }
 

@@ -40,7 +40,6 @@ pub struct Restraint<'a> {
 
 impl Restraint<'_> {
     /// How many of the `ready` replicas of a group may go now.
-    #[must_use]
     pub fn budget(&self, group: &str, ready: usize) -> usize {
         if !self.head_ready {
             return 0;
@@ -51,7 +50,6 @@ impl Restraint<'_> {
     }
 
     /// Why no more may go.
-    #[must_use]
     pub fn why(&self) -> WhyHeldBack {
         if self.head_ready {
             WhyHeldBack::Rate(self.percent)
@@ -64,7 +62,6 @@ impl Restraint<'_> {
 /// Workers that the autoscaler named and that stay for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldBack {
-    /// The group.
     pub group: String,
     /// Their pods.
     pub pods: Vec<String>,
@@ -87,7 +84,6 @@ pub enum WhyHeldBack {
 
 impl WhyHeldBack {
     /// Reason of the condition.
-    #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
             Self::HeadNotReady => "HeadPodNotReady",

@@ -4,7 +4,6 @@
 //! the spec at `observedGeneration`.
 
 mod conditions;
-mod resources;
 mod trouble;
 mod urgency;
 
@@ -14,8 +13,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use ray_api::conditions::{SPEC_INVALID, keep_admitted};
+use ray_api::conditions::{SPEC_INVALID, keep_admitted, remove};
 use ray_api::gates::{FeatureGates, Gate};
+use ray_api::replicas::{desired_pods, max_pods, min_pods};
+use ray_api::resources;
 use ray_api::v1::RayClusterStatus;
 use ray_api::v1::cluster_status::{HeadInfo, STATE_READY, STATE_SUSPENDED};
 use ray_api::validate::ValidCluster;
@@ -24,7 +25,6 @@ use ray_runtime::service::WatchedService;
 
 use crate::observe::Observed;
 use crate::presence::counts;
-use crate::replicas::{desired_pods, max_pods, min_pods};
 use crate::restraint::HeldBack;
 
 /// What a status is computed from.
@@ -55,7 +55,6 @@ pub struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Takes them from what was observed.
-    #[must_use]
     pub fn of(
         cluster: &ValidCluster<'a>,
         stored: Option<&'a RayClusterStatus>,
@@ -79,7 +78,6 @@ impl<'a> Facts<'a> {
 }
 
 /// Computes the status.
-#[must_use]
 pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGates, now: Timestamp) -> RayClusterStatus {
     let mut status = facts.stored.cloned().unwrap_or_default();
     status.observed_generation = cluster.metadata.generation;
@@ -90,7 +88,7 @@ pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGate
     if gates.enabled(Gate::RayClusterStatusConditions) {
         let conditions = status.conditions.get_or_insert_default();
         keep_admitted(conditions);
-        conditions.retain(|condition| condition.type_ != SPEC_INVALID);
+        remove(conditions, SPEC_INVALID);
         conditions::set_all(conditions, facts, now);
     }
     // Until here it has the stored one's time.
@@ -101,12 +99,11 @@ pub fn status(cluster: &ValidCluster<'_>, facts: &Facts<'_>, gates: &FeatureGate
 }
 
 /// The stored status with the condition that the spec breaks a rule; all else stays.
-#[must_use]
 pub fn invalid(stored: Option<&RayClusterStatus>, reason: &str, message: &str, now: Timestamp) -> RayClusterStatus {
     let mut status = stored.cloned().unwrap_or_default();
     let conditions = status.conditions.get_or_insert_default();
     keep_admitted(conditions);
-    conditions::set(conditions, now, SPEC_INVALID, true, reason, message);
+    ray_api::conditions::set(conditions, now, SPEC_INVALID, "True", reason, message);
     status
 }
 

@@ -34,7 +34,6 @@ const FAILED_CLAIM: &str = "FailedToCreatePVC";
 
 impl<'a> Story<'a> {
     /// Tells of `object`.
-    #[must_use]
     pub fn new(recorder: &'a Recorder, object: &'a RayCluster) -> Self {
         Self { recorder, object }
     }

@@ -22,7 +22,6 @@ pub enum Suspension {
 
 impl Suspension {
     /// Reads the conditions: the first of the two that is true counts.
-    #[must_use]
     pub fn of(status: Option<&RayClusterStatus>) -> Self {
         let conditions = status
             .and_then(|status| status.conditions.as_deref())
@@ -51,7 +50,6 @@ pub enum PodsMay {
 }
 
 /// Decides it.
-#[must_use]
 pub fn pods_may(cluster: &ValidCluster<'_>, suspension: Suspension, gates: &FeatureGates) -> PodsMay {
     let wanted = cluster.spec.suspend == Some(true);
     if !gates.enabled(Gate::RayClusterStatusConditions) {

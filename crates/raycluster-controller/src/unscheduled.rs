@@ -16,7 +16,6 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 const REASON: &str = "NotScheduled";
 
 /// Says so of a pod that has waited for too long.
-#[must_use]
 pub fn trouble(pod: &RayPod, now: Timestamp) -> Option<Trouble> {
     let (scheduler, created) = (pod.awaits_scheduler.as_deref()?, pod.created?);
     (now.duration_since(created) >= PATIENCE).then(|| Trouble {
@@ -30,7 +29,6 @@ pub fn trouble(pod: &RayPod, now: Timestamp) -> Option<Trouble> {
 
 /// Time until the first pod has waited for too long. One that has may be bound without a word that is read, so it is looked at
 /// as often.
-#[must_use]
 pub fn next(pods: &[Arc<RayPod>], now: Timestamp) -> Option<Duration> {
     let waits = pods
         .iter()

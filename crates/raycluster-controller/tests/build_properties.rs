@@ -158,8 +158,8 @@ proptest! {
     #[test]
     fn what_is_valid_is_built(cluster in cluster()) {
         for mut setting in Setting::all() {
-            setting.gates = "AllAlpha=true".parse().unwrap();
-            let Ok(valid) = validate::cluster(&cluster, &setting.gates) else { continue };
+            setting.settings.gates = "AllAlpha=true".parse().unwrap();
+            let Ok(valid) = validate::cluster(&cluster, &setting.settings.gates) else { continue };
             let context = setting.context();
             let identity = HeadIdentity { suffix: "abcde", spec_hash: "hash" };
             let mut pods = vec![("headgroup", build::head_pod(&context, &valid, &identity))];

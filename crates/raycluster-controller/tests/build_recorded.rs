@@ -32,7 +32,7 @@ fn children_equal_those_of_the_reference() {
             let recorded: Vec<Value> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
             let (cluster, children) = recorded.split_first().unwrap();
             let cluster: RayCluster = serde_json::from_value(cluster.clone()).unwrap();
-            let valid = validate::cluster(&cluster, &setting.gates).unwrap();
+            let valid = validate::cluster(&cluster, &setting.settings.gates).unwrap();
             for child in children {
                 let Some(ours) = ours(&setting, &valid, child) else {
                     continue;
@@ -95,7 +95,10 @@ fn pod(setting: &Setting, cluster: &ValidCluster<'_>, child: &Value) -> Value {
             .find(|group| label("ray.io/group") == Some(&group.spec.group_name))
             .unwrap();
         // With the gate off a label of this name is the user's.
-        let gate = setting.gates.enabled(ray_api::gates::Gate::RayMultiHostIndexing);
+        let gate = setting
+            .settings
+            .gates
+            .enabled(ray_api::gates::Gate::RayMultiHostIndexing);
         let number = |key| label(key).filter(|_| gate).map(|text| text.parse().unwrap());
         let replica = ReplicaIdentity {
             index: number("ray.io/worker-group-replica-index"),

@@ -28,7 +28,7 @@ fn script(container: &str) -> String {
         .iter()
         .find(|cluster| cluster.metadata.name.as_deref() == Some("raycluster-tls"))
         .unwrap();
-    let valid = validate::cluster(cluster, &setting.gates).unwrap();
+    let valid = validate::cluster(cluster, &setting.settings.gates).unwrap();
     let replica = ReplicaIdentity::default();
     let pod = build::worker_pod(&setting.context(), &valid, &valid.groups[0], &replica, "abcde");
     let containers = pod.spec.unwrap().init_containers.unwrap();
@@ -45,7 +45,7 @@ fn cleanup_script(name: &str) -> String {
     let cluster = clusters
         .find(|cluster| cluster.metadata.name.as_deref() == Some(name))
         .unwrap();
-    let valid = validate::cluster(cluster, &setting.gates).unwrap();
+    let valid = validate::cluster(cluster, &setting.settings.gates).unwrap();
     let job = build::redis_cleanup_job(&setting.context(), &valid);
     let containers = job.spec.unwrap().template.spec.unwrap().containers;
     containers[0].args.clone().unwrap().remove(0)

@@ -55,7 +55,7 @@ fn whole_objects() {
 /// The Services, the ways in, the head, the Job that empties Redis after it, and one worker of each group.
 fn objects(setting: &Setting, cluster: &ray_api::v1::RayCluster) -> Vec<Value> {
     let context = setting.context();
-    let valid = validate::cluster(cluster, &setting.gates).unwrap();
+    let valid = validate::cluster(cluster, &setting.settings.gates).unwrap();
     let identity = HeadIdentity {
         suffix: "h3ad0",
         spec_hash: "0123456789ABCDEFGHIJKLMNOPQRSTUV",
@@ -74,7 +74,10 @@ fn objects(setting: &Setting, cluster: &ray_api::v1::RayCluster) -> Vec<Value> {
         objects.push(json!(build::redis_cleanup_job(&context, &valid)));
     }
     for group in &valid.groups {
-        let gate = setting.gates.enabled(ray_api::gates::Gate::RayMultiHostIndexing);
+        let gate = setting
+            .settings
+            .gates
+            .enabled(ray_api::gates::Gate::RayMultiHostIndexing);
         let multi_host = gate && group.spec.hosts() > 1;
         let replica = ReplicaIdentity {
             index: gate.then_some(0),

@@ -12,7 +12,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::api::networking::v1::Ingress;
 use ray_api::environment;
-use ray_api::gates::FeatureGates;
+use ray_api::settings::Settings;
 use ray_api::switches::Switches;
 use ray_api::v1::RayCluster;
 use ray_api::validate;
@@ -68,11 +68,13 @@ fn merge(target: &mut Value, changes: Value) {
 
 fn build_with(changes: Value, switches: &Switches) -> Built {
     let cluster = cluster(changes);
-    let gates = FeatureGates::default();
-    let valid = validate::cluster(&cluster, &gates).unwrap();
+    let settings = Settings {
+        switches: switches.clone(),
+        ..Settings::default()
+    };
+    let valid = validate::cluster(&cluster, &settings.gates).unwrap();
     let context = Context {
-        switches,
-        gates: &gates,
+        settings: &settings,
         defaults: &PodDefaults::default(),
     };
     let identity = HeadIdentity {

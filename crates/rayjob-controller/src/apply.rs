@@ -7,20 +7,17 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::NamespaceResourceScope;
-use kube::{Client, Resource, ResourceExt};
+use kube::api::DeleteParams;
+use kube::{Resource, ResourceExt};
+use ray_api::settings::Settings;
 use ray_api::v1::{RayCluster, RayJob, RayJobStatus};
 use ray_api::{finalizers, names};
+use ray_runtime::calls::{Calls, Made};
 use ray_runtime::controller::Failure as _;
 use ray_runtime::kept::Kept;
 use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 use ray_runtime::service::SlimService;
 use ray_runtime::store::Cached;
-use ray_runtime::write::Writes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::build::submitter_job::Submission;
@@ -30,27 +27,21 @@ use crate::observe::{Caches, WatchedRayJob, watched_cluster, watched_service};
 use crate::observer::Observer;
 use crate::state::observed::{may_use, owns};
 use crate::state::poll::Target;
-use crate::state::{Effect, Guard, Rules, Until};
+use crate::state::{Effect, Guard, Until};
 use crate::status;
 use crate::story::{Story, Told};
 use crate::submitter::{SlimJob, WatchedJob};
 
-const CLUSTER: &str = "RayCluster";
-const JOB: &str = "Job";
-const SERVICE: &str = "Service";
-
 /// What steps are carried out with.
 pub struct Applier {
     /// The API server.
-    pub client: Client,
-    /// Bound on writes.
-    pub writes: Writes,
+    pub calls: Calls,
     /// The caches.
     pub caches: Arc<Caches>,
     /// Ray.
     pub observer: Arc<Observer>,
     /// What the process was told at its start.
-    pub rules: Rules,
+    pub settings: Settings,
 }
 
 /// What a step is carried out for.
@@ -144,7 +135,7 @@ impl Applier {
             confirmed &= match guard {
                 Guard::ClusterAbsent => {
                     let name = subject.cluster_name();
-                    let found: Option<Kept<RayCluster>> = self.read(subject.namespace(), CLUSTER, name).await?;
+                    let found: Option<Kept<RayCluster>> = self.calls.read(subject.namespace(), name).await?;
                     let found = found.map(watched_cluster);
                     let absent = found.as_ref().is_none_or(|entry| !may_use(subject.job, &entry.object));
                     if let Some(found) = found {
@@ -153,7 +144,7 @@ impl Applier {
                     absent
                 }
                 Guard::SubmitterAbsent => {
-                    let found: Option<SlimJob> = self.read(subject.namespace(), JOB, subject.name()).await?;
+                    let found: Option<SlimJob> = self.calls.read(subject.namespace(), subject.name()).await?;
                     let absent = found.as_ref().is_none_or(|found| !owns(subject.job, found));
                     if let (false, Some(found)) = (absent, found) {
                         self.caches.submitters.wrote(WatchedJob::from(found));
@@ -168,15 +159,7 @@ impl Applier {
     /// Records a status; refused as a conflict when the object has changed since it was read. Whether it was stored as
     /// it is: a CRD of another version may drop or change what it does not know.
     pub async fn record(&self, job: &RayJob, status: &RayJobStatus) -> Result<bool, Error> {
-        let patch = ray_runtime::patch::status(job, job.status.as_ref(), status);
-        let (api, name) = (self.jobs(job), job.name_any());
-        let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
-        let write = api.patch_status(&name, &parameters, &patch);
-        let written = self
-            .writes
-            .one(write)
-            .await
-            .map_err(|source| Error::Write { what: "status", source })?;
+        let written = self.calls.write_status(job, job.status.as_ref(), status).await?;
         let kept = written.status().is_some_and(|stored| !status::differs(&stored, status));
         self.caches.jobs.wrote(WatchedRayJob::new(written));
         Ok(kept)
@@ -187,7 +170,7 @@ impl Applier {
             return Ok(Done::Before);
         };
         let cluster = ray_cluster::build(subject.job, subject.cluster_name(), spec);
-        let (created, done) = self.create::<_, Kept<RayCluster>>(subject, CLUSTER, &cluster).await?;
+        let (created, done) = opened(self.calls.create_or_read(cluster).await?);
         // Somebody else's is kept too: the next step takes another name.
         self.caches.clusters.wrote(watched_cluster(created));
         Ok(done)
@@ -201,11 +184,11 @@ impl Applier {
             cluster,
             dashboard,
             id: status.job_id.as_deref().unwrap_or_default(),
-            switches: &self.rules.switches,
+            switches: &self.settings.switches,
         };
         let job = submitter_job::build(subject.job, submission).map_err(Error::Submitter)?;
-        let (created, done) = self.create::<_, SlimJob>(subject, JOB, &job).await?;
-        ours(subject, JOB, &created)?;
+        let (created, done) = opened(self.calls.create_or_read::<_, SlimJob>(job).await?);
+        ours(subject, &created)?;
         self.caches.submitters.wrote(WatchedJob::from(created));
         Ok(done)
     }
@@ -214,8 +197,8 @@ impl Applier {
         let Some(service) = self.head_service(subject) else {
             return Ok(Done::Before);
         };
-        let (created, done) = self.create::<_, SlimService>(subject, SERVICE, &service).await?;
-        ours(subject, SERVICE, &created)?;
+        let (created, done) = opened(self.calls.create_or_read::<_, SlimService>(service).await?);
+        ours(subject, &created)?;
         self.caches.services.wrote(watched_service(created));
         Ok(done)
     }
@@ -231,31 +214,32 @@ impl Applier {
         if let Some(spec) = spec.as_object_mut() {
             spec.remove("clusterIP");
         }
-        let patch = json!({ "metadata": { "uid": known.as_ref().map(|known| known.uid()) }, "spec": spec });
-        let api: Objects<SlimService> = Objects::new(&self.client, subject.namespace());
-        let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
-        let written = self.writes.one(api.patch(&name, &parameters, &patch)).await;
-        match written {
+        let change = json!({ "metadata": { "uid": known.as_ref().map(|known| known.uid()) }, "spec": spec });
+        match self
+            .calls
+            .merge::<SlimService>(subject.namespace(), &name, change)
+            .await
+        {
             Ok(written) => {
                 self.caches.services.wrote(watched_service(written));
                 Ok(Done::Now)
             }
-            Err(kube::Error::Api(status)) if status.is_not_found() => {
+            Err(error) if error.not_found("Service") => {
                 if let Some(known) = known {
                     self.caches.services.removed(&known);
                 }
                 Ok(Done::Before)
             }
-            Err(source) => Err(Error::Update {
-                kind: SERVICE,
-                name,
-                source,
-            }),
+            Err(error) => Err(Error::Call(error)),
         }
     }
 
     fn head_service(&self, subject: Subject<'_>) -> Option<Service> {
-        Some(head_service::build(subject.job, subject.cluster?, &self.rules.switches))
+        Some(head_service::build(
+            subject.job,
+            subject.cluster?,
+            &self.settings.switches,
+        ))
     }
 
     async fn delete_cluster(&self, subject: Subject<'_>, until: Until) -> Result<Done, Error> {
@@ -267,10 +251,7 @@ impl Applier {
             Until::PodsAreGone => DeleteParams::foreground(),
             Until::AtOnce => DeleteParams::background(),
         };
-        let deleted = self
-            .delete::<Kept<RayCluster>>(known.key(), CLUSTER, known.uid(), parameters)
-            .await?;
-        match deleted {
+        match self.calls.delete(known.key(), known.uid(), parameters).await? {
             Some(left) => self.caches.clusters.wrote(watched_cluster(left)),
             None => self.caches.clusters.removed(&known),
         }
@@ -282,10 +263,11 @@ impl Applier {
             return Ok(Done::Before);
         };
         let parameters = DeleteParams::background();
-        let deleted = self
-            .delete::<SlimJob>(known.key(), JOB, known.uid(), parameters)
-            .await?;
-        match deleted {
+        match self
+            .calls
+            .delete::<SlimJob>(known.key(), known.uid(), parameters)
+            .await?
+        {
             Some(left) => self.caches.submitters.wrote(WatchedJob::from(left)),
             None => self.caches.submitters.removed(&known),
         }
@@ -295,9 +277,7 @@ impl Applier {
     async fn delete_self(&self, subject: Subject<'_>) -> Result<(), Error> {
         let key = ObjectKey::of(subject.job);
         let uid = subject.job.uid().unwrap_or_default();
-        let deleted = self
-            .delete::<Kept<RayJob>>(&key, "RayJob", &uid, DeleteParams::default())
-            .await?;
+        let deleted = self.calls.delete(&key, &uid, DeleteParams::default()).await?;
         match deleted.map(WatchedRayJob::new) {
             Some(left) => self.caches.jobs.wrote(left),
             None => self.caches.jobs.gone(&key, &uid),
@@ -308,103 +288,19 @@ impl Applier {
     /// Adds or removes our finalizer; the others stay.
     async fn set_finalizer(&self, subject: Subject<'_>, effect: &Effect) -> Result<(), Error> {
         let job = subject.job;
-        let mut wanted = job.metadata.finalizers.clone().unwrap_or_default();
-        wanted.retain(|finalizer| finalizer != finalizers::RAY_JOB);
-        if *effect == Effect::AddFinalizer {
-            wanted.push(finalizers::RAY_JOB.to_owned());
-        }
-        let last = wanted.is_empty();
-        let uid = job.metadata.uid.as_deref().unwrap_or_default();
-        let gone = || self.caches.jobs.gone(&ObjectKey::of(job), uid);
-        let api = self.jobs(job);
-        let write = ray_runtime::finalizers::replace(&api, &job.metadata, &wanted);
-        match self.writes.one(write).await {
-            // Nothing holds its deletion any more: it is gone.
-            Ok(_) if last && job.metadata.deletion_timestamp.is_some() => gone(),
-            Ok(written) => self.caches.jobs.wrote(WatchedRayJob::new(written)),
-            Err(kube::Error::Api(status)) if status.is_not_found() => gone(),
-            Err(source) => {
-                return Err(Error::Write {
-                    what: "finalizers",
-                    source,
-                });
+        let holds = *effect == Effect::AddFinalizer;
+        match self
+            .calls
+            .write_finalizer::<RayJob>(&job.metadata, finalizers::RAY_JOB, holds)
+            .await?
+        {
+            None => {
+                let uid = job.metadata.uid.as_deref().unwrap_or_default();
+                self.caches.jobs.gone(&ObjectKey::of(job), uid);
             }
+            Some(written) => self.caches.jobs.wrote(WatchedRayJob::new(written)),
         }
         Ok(())
-    }
-
-    fn jobs(&self, job: &RayJob) -> Objects<Kept<RayJob>> {
-        Objects::new(&self.client, job.metadata.namespace.as_deref().unwrap_or_default())
-    }
-
-    /// Creates a child, or reads the one that has its name; decodes of the answer what `Answer` holds.
-    async fn create<K, Answer>(
-        &self,
-        subject: Subject<'_>,
-        kind: &'static str,
-        child: &K,
-    ) -> Result<(Answer, Done), Error>
-    where
-        K: Resource<DynamicType = ()> + Serialize,
-        Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
-    {
-        let name = child.name_any();
-        match self.writes.one(post(&self.client, child)).await {
-            Ok(created) => Ok((created, Done::Now)),
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                match self.read(subject.namespace(), kind, &name).await? {
-                    Some(existing) => Ok((existing, Done::Before)),
-                    None => Err(Error::Create {
-                        kind,
-                        name,
-                        source: kube::Error::Api(status),
-                    }),
-                }
-            }
-            Err(source) => Err(Error::Create { kind, name, source }),
-        }
-    }
-
-    async fn read<Answer>(&self, namespace: &str, kind: &'static str, name: &str) -> Result<Option<Answer>, Error>
-    where
-        Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
-    {
-        let api: Objects<Answer> = Objects::new(&self.client, namespace);
-        api.get_opt(name).await.map_err(|source| Error::Read {
-            kind,
-            name: name.to_owned(),
-            source,
-        })
-    }
-
-    /// Deletes the object with this UID; what is left of it, if anything is.
-    async fn delete<Answer>(
-        &self,
-        key: &ObjectKey,
-        kind: &'static str,
-        uid: &str,
-        parameters: DeleteParams,
-    ) -> Result<Option<Answer>, Error>
-    where
-        Answer: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
-    {
-        let api: Objects<Answer> = Objects::new(&self.client, &key.namespace);
-        let parameters = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(uid.to_owned()),
-                resource_version: None,
-            }),
-            ..parameters
-        };
-        match self.writes.one(api.delete(&key.name, &parameters)).await {
-            Ok(left) => Ok(left.filter(|left| left.meta().deletion_timestamp.is_some())),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
-            Err(source) => Err(Error::Delete {
-                kind,
-                name: key.name.clone(),
-                source,
-            }),
-        }
     }
 }
 
@@ -418,26 +314,20 @@ enum Done {
 }
 
 /// An existing child must be the RayJob's own.
-fn ours(subject: Subject<'_>, kind: &'static str, child: &impl Resource) -> Result<(), Error> {
+fn ours<K: Resource<DynamicType = ()>>(subject: Subject<'_>, child: &K) -> Result<(), Error> {
     if owns(subject.job, child) {
         return Ok(());
     }
     Err(Error::Foreign {
-        kind,
+        kind: K::kind(&()).into_owned().into(),
         name: child.name_any(),
     })
 }
 
-/// Creates `object` and reads the answer as `Answer`, of which less is decoded.
-async fn post<K, Answer>(client: &Client, object: &K) -> Result<Answer, kube::Error>
-where
-    K: Resource<DynamicType = ()> + Serialize,
-    Answer: DeserializeOwned,
-{
-    let url = K::url_path(&(), object.meta().namespace.as_deref());
-    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-    let request = kube::core::Request::new(url)
-        .create(&PostParams::default(), body)
-        .map_err(kube::Error::BuildRequest)?;
-    client.request(request).await
+/// What was made, whoever made it, and whether it was now.
+fn opened<K>(made: Made<K>) -> (K, Done) {
+    match made {
+        Made::New(child) => (child, Done::Now),
+        Made::Before(child) => (child, Done::Before),
+    }
 }

@@ -86,13 +86,14 @@ pub fn reduced(spec: &RawValue) -> Option<Box<RawValue>> {
 
 #[cfg(test)]
 mod tests {
+    use ray_api::head_service::HeadService;
     use ray_api::labels;
     use ray_api::switches::Switches;
     use ray_api::v1::RayCluster;
+    use ray_dashboard::address::dashboard_address;
     use ray_runtime::kept::{Kept, Read};
     use serde_json::{Value, json};
 
-    use crate::build::head_service;
     use crate::observe::watched_cluster;
 
     fn read(kept: &Kept<RayCluster>) -> RayCluster {
@@ -134,13 +135,13 @@ mod tests {
         assert!(format!("{:?}", kept.object).len() < 5_000);
         let (whole, kept) = (read(&whole), read(&kept.object));
         let switches = Switches::read(|_| None).unwrap();
-        let of = |cluster: &RayCluster| head_service::of(cluster, &switches).for_cluster();
+        let of = |cluster: &RayCluster| HeadService::of(cluster, &switches).for_cluster();
         assert_eq!(of(&whole), of(&kept));
-        let service = |cluster: &RayCluster| head_service::of(cluster, &switches).selector();
+        let service = |cluster: &RayCluster| HeadService::of(cluster, &switches).selector();
         assert_eq!(service(&whole), service(&kept));
         assert_eq!(
-            head_service::dashboard_address(&whole, &switches),
-            head_service::dashboard_address(&kept, &switches)
+            dashboard_address(&whole, &switches),
+            dashboard_address(&kept, &switches)
         );
         assert_eq!(
             (&whole.spec.auth_options, &whole.status),

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `lib` (watches, run) → `reconcile` → `observe` (reads the caches) → `state` (pure: what happens next and
 //! why) → `build` (pure: child objects) → `apply` (writes) → `status` (pure). `observer` asks Ray in the background,
-//! `story` has the texts of the events, `text` joins and cuts them.
+//! `story` has the texts of the events.
 //!
 //! It coordinates with the other controllers through the API server alone: it makes RayClusters and reads their status;
 //! whoever runs RayClusters makes the pods.
@@ -13,7 +13,6 @@ mod cluster_spec;
 mod error;
 #[cfg(test)]
 mod fixtures;
-mod metadata_version;
 mod metrics;
 mod note;
 mod observation;
@@ -24,7 +23,6 @@ mod state;
 mod status;
 mod story;
 mod submitter;
-mod text;
 mod validity;
 
 use std::sync::Arc;
@@ -34,6 +32,7 @@ use ray_api::labels;
 use ray_dashboard::bounded::Limits;
 use ray_dashboard::http::Deadlines;
 use ray_dashboard::{Bounded, Dashboard, HttpDashboard};
+use ray_runtime::calls::Calls;
 use ray_runtime::clock::Clock;
 use ray_runtime::controller::{self, Options};
 use ray_runtime::event::Recorder;
@@ -50,7 +49,6 @@ use crate::apply::Applier;
 use crate::metrics::Durations;
 use crate::observe::{Caches, WatchedRayJob};
 use crate::observer::{Observer, Parts, SecretTokens};
-use crate::state::Rules;
 use crate::state::poll::Way;
 use crate::submitter::{SlimJob, WatchedJob};
 
@@ -153,14 +151,13 @@ impl RayJobController {
             durations: shared.durations.clone(),
             large: LargeObjects::new(environment.random.clone()),
             applier: Applier {
-                client: environment.client.clone(),
-                writes: Writes::new(WRITES),
+                calls: Calls {
+                    client: environment.client.clone(),
+                    writes: Writes::new(WRITES),
+                },
                 caches: shared.caches.clone(),
                 observer: Arc::new(observer),
-                rules: Rules {
-                    switches: environment.switches.clone(),
-                    gates: environment.arguments.feature_gates.clone(),
-                },
+                settings: environment.settings(),
             },
         }
     }

@@ -5,7 +5,7 @@
 //! that comes or goes is worth a write, while Ray's words alone are not. The first error of a silence is kept until the
 //! silence ends, since each question may fail in another way.
 
-use crate::text::{quoted, sentences};
+use ray_api::text::{quoted, sentences};
 
 /// How notes begin.
 const BEGINNINGS: [&str; 3] = [SILENT, UNASKED, LEFT];
@@ -14,25 +14,21 @@ const UNASKED: &str = "Ray cannot be asked: ";
 const LEFT: &str = "The submitter has gone: ";
 
 /// Ray does not answer.
-#[must_use]
 pub fn silent(error: &str) -> String {
     format!("{SILENT}{}", quoted(error))
 }
 
 /// Ray is not even asked.
-#[must_use]
 pub fn unasked(reason: &str) -> String {
     format!("{UNASKED}{}", quoted(reason))
 }
 
 /// The submitter has ended in that way, or is not there, and Ray runs the job.
-#[must_use]
 pub fn left(how: &str) -> String {
     format!("{LEFT}{how}. Ray runs the job, and its record is followed to the end")
 }
 
 /// The note of a message.
-#[must_use]
 pub fn of(message: Option<&str>) -> Option<&str> {
     let message = message?;
     let start = BEGINNINGS
@@ -43,7 +39,6 @@ pub fn of(message: Option<&str>) -> Option<&str> {
 }
 
 /// The message with `note` in place of its own. One of the same kind stays as it was.
-#[must_use]
 pub fn noted(message: Option<&str>, note: Option<&str>) -> Option<String> {
     let before = of(message);
     let words = message.map(|message| message.strip_suffix(before.unwrap_or_default()).unwrap_or(message));

@@ -10,7 +10,6 @@ pub struct Observation {
     pub at: Timestamp,
     /// Whether this process knew, when it asked, that the submitter had ended.
     pub submitter_ended: bool,
-    /// The answer.
     pub answer: Answer,
 }
 

@@ -33,7 +33,6 @@ pub struct Caches {
 
 impl Caches {
     /// Caches for `namespaces`; empty means all.
-    #[must_use]
     pub fn new(namespaces: &[String]) -> Self {
         Self {
             jobs: Arc::new(Cache::new(namespaces)),
@@ -44,7 +43,6 @@ impl Caches {
     }
 
     /// Whether every first list is complete.
-    #[must_use]
     pub fn ready(&self) -> bool {
         let Self {
             jobs,
@@ -56,7 +54,6 @@ impl Caches {
     }
 
     /// The children of one RayJob.
-    #[must_use]
     pub fn of(&self, job: &RayJob) -> Children {
         let key = ObjectKey::of(job);
         let named = |name: &str| ObjectKey::new(key.namespace.clone(), name);
@@ -97,7 +94,6 @@ pub struct Children {
 
 impl Children {
     /// What a step looks at, but for what Ray says.
-    #[must_use]
     pub fn observed(&self, suffixes: [String; 2]) -> Observed<'_> {
         Observed {
             cluster: self.cluster.as_deref(),
@@ -141,14 +137,12 @@ fn used(job: &RayJob, entry: &Entry<RayCluster>) -> (Option<Box<RayCluster>>, Op
 /// A RayJob in its cache, found by the RayCluster that it runs on, whoever owns that.
 #[derive(Clone, Debug)]
 pub struct WatchedRayJob {
-    /// The object.
     pub entry: Entry<RayJob>,
     cluster: Option<ObjectKey>,
 }
 
 impl WatchedRayJob {
     /// Keeps `object`.
-    #[must_use]
     pub fn new(object: Kept<RayJob>) -> Self {
         let name = object.status().and_then(|status| status.ray_cluster_name);
         let entry = Entry::new(object);
@@ -173,13 +167,11 @@ impl Cached for WatchedRayJob {
 }
 
 /// A RayCluster for its cache, found by the RayJob that it was made for; of its spec only what is read.
-#[must_use]
 pub fn watched_cluster(object: Kept<RayCluster>) -> Entry<RayCluster> {
     Entry::owned(object.with_spec(cluster_spec::reduced), "RayJob")
 }
 
 /// A head Service for its cache, found by its RayJob.
-#[must_use]
 pub fn watched_service(service: SlimService) -> WatchedService {
     let owner = controller_of(&service, "RayJob");
     WatchedService::new(service, owner)
@@ -189,7 +181,6 @@ pub fn watched_service(service: SlimService) -> WatchedService {
 ///
 /// A user may edit it at any time, or have made it: it must be the RayCluster's own, select its head, and be no name of
 /// something outside. One that has lost its labels is not seen here, which comes to the same.
-#[must_use]
 pub fn strays(services: &Cache<WatchedService>, target: &Target) -> Option<String> {
     let (key, cluster_uid) = &target.service;
     let why = match services.get(key) {

@@ -118,7 +118,6 @@ impl Drop for Observer {
 
 impl Observer {
     /// An observer that watches nothing yet.
-    #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -183,7 +182,6 @@ impl Observer {
     }
 
     /// The last answer about exactly this target.
-    #[must_use]
     pub fn latest(&self, key: &ObjectKey, target: &Target) -> Option<Observation> {
         let watches = self.inner.watches();
         let watch = watches.get(key).filter(|watch| watch.target == *target)?;
@@ -206,7 +204,6 @@ impl Observer {
     }
 
     /// How far the stop of that RayJob is.
-    #[must_use]
     pub fn stopping(&self, key: &ObjectKey, job_uid: &str) -> Stop {
         let stops = self.inner.stops();
         let stopping = stops.get(key).filter(|stopping| stopping.job_uid == job_uid);
@@ -254,7 +251,7 @@ impl Inner {
                 if error.unauthorized() {
                     *token = None;
                 }
-                tracing::debug!(category = error.category(), %error, "Ray was asked in vain");
+                tracing::debug!(category = error.category(), %error, "Ray dashboard request failed");
                 Answer::Failed(error.to_string())
             }
         }

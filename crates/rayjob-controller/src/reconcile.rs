@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use kube::Resource;
+use ray_api::managed_elsewhere;
+use ray_api::text;
 use ray_api::v1::RayJob;
 use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
+use ray_runtime::calls::{CallError, Verb};
 use ray_runtime::controller::{Pass, Reconcile};
 use ray_runtime::large::Whole;
 use ray_runtime::object_key::ObjectKey;
@@ -17,8 +20,6 @@ use crate::state::poll::{self, Target};
 use crate::state::{Cause, Observed, Step, step};
 use crate::status;
 use crate::story::Story;
-use crate::text;
-use crate::validity::managed_elsewhere;
 
 /// A pass that did something is followed by the next one at once.
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
@@ -34,14 +35,10 @@ impl Reconcile for RayJobController {
             self.durations.forget(key);
             return Ok(Pass::skipped());
         };
-        let whole = self.large.read(&self.applier.client, &watched.entry).await;
+        let whole = self.large.read(&self.applier.calls.client, &watched.entry).await;
         let known;
         let mut place = None;
-        let job = match whole.map_err(|source| Error::Read {
-            kind: "RayJob",
-            name: key.name.clone(),
-            source,
-        })? {
+        let job = match whole.map_err(|source| CallError::new(Verb::Read, "RayJob", &key.name, source))? {
             Whole::Decoded(job, held) => {
                 (known, place) = (*job, held);
                 &known
@@ -63,7 +60,7 @@ impl Reconcile for RayJobController {
                 &known
             }
         };
-        if managed_elsewhere(job) {
+        if managed_elsewhere(job.spec.managed_by.as_deref()) {
             self.applier.observer.forget(key);
             return Ok(Pass::skipped());
         }
@@ -81,11 +78,11 @@ impl RayJobController {
     async fn pass(&self, key: &ObjectKey, job: &RayJob, children: &Children) -> Result<Pass, Error> {
         let suffixes = [self.random.suffix(), self.random.suffix()];
         let mut observed = children.observed(suffixes);
-        let target = poll::target(job, &observed, &self.applier.rules, self.way);
+        let target = poll::target(job, &observed, &self.applier.settings, self.way);
         let ray = &self.applier.observer;
         observed.ray = target.as_ref().and_then(|target| ray.latest(key, target));
         observed.stop = ray.stopping(key, job.metadata.uid.as_deref().unwrap_or_default());
-        let step = step(job, &observed, &self.applier.rules, self.clock.now());
+        let step = step(job, &observed, &self.applier.settings, self.clock.now());
         tracing::debug!(cause = %step.cause, effects = ?step.effects, records = step.records(), "step");
         self.poll(key, job, target.as_ref(), &observed, &step);
         let story = Story::new(&self.recorder, job);
@@ -159,7 +156,7 @@ impl RayJobController {
             return Ok(());
         }
         let mut next = stored.clone();
-        next.message = Some(text::bounded(&error.to_string()));
+        next.message = Some(text::message(error.to_string()));
         if !status::differs(&stored, &next) {
             return Ok(());
         }

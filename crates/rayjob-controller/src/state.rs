@@ -50,8 +50,8 @@ mod told;
 mod tests;
 
 use jiff::Timestamp;
-use ray_api::gates::FeatureGates;
-use ray_api::switches::Switches;
+use ray_api::managed_elsewhere;
+use ray_api::settings::Settings;
 use ray_api::v1::RayJob;
 use ray_api::v1::job::{JobDeploymentStatus, JobFailedReason};
 
@@ -60,23 +60,14 @@ pub use observed::{Observed, Obstacle, Stop, Submitter, SubmitterEnd};
 pub use report::Report;
 pub use step::{Effect, Guard, Step, Until};
 
-use crate::validity::{self, Invalid};
 use pass::Pass;
 
-/// What the process was told at its start.
-#[derive(Clone, Debug, Default)]
-pub struct Rules {
-    /// Environment variables.
-    pub switches: Switches,
-    /// Feature gates.
-    pub gates: FeatureGates,
-}
+use crate::validity::{self, Invalid};
 
 /// What happens next.
-#[must_use]
-pub fn step(job: &RayJob, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Step {
-    let pass = Pass::new(job, observed, rules, now);
-    if validity::managed_elsewhere(job) {
+pub fn step(job: &RayJob, observed: &Observed<'_>, settings: &Settings, now: Timestamp) -> Step {
+    let pass = Pass::new(job, observed, settings, now);
+    if managed_elsewhere(job.spec.managed_by.as_deref()) {
         return Step::wait(Cause::ManagedElsewhere);
     }
     if job.metadata.deletion_timestamp.is_some() {
@@ -97,7 +88,7 @@ pub fn step(job: &RayJob, observed: &Observed<'_>, rules: &Rules, now: Timestamp
 
 /// `then`, if the spec holds.
 fn checked<'a>(pass: &Pass<'a>, then: impl Fn(&Pass<'a>) -> Step) -> Step {
-    match validity::check(pass.job, pass.rules) {
+    match validity::check(pass.job, pass.settings) {
         Ok(()) => then(pass),
         Err(invalid) => refuse(pass, invalid),
     }

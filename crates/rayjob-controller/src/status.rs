@@ -6,18 +6,17 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::conditions;
+use ray_api::text;
 use ray_api::v1::RayCluster;
 use ray_api::v1::cluster_status::RayClusterStatus;
 use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
 
 use crate::note;
-use crate::text::bounded;
 
 /// What introduces the log excerpt in Ray's messages.
 const LOG_EXCERPT: &str = ", last available logs";
 
 /// Whether `new` is worth a write over `old`.
-#[must_use]
 pub fn differs(old: &RayJobStatus, new: &RayJobStatus) -> bool {
     let mut old = compared(old);
     let new = compared(new);
@@ -58,14 +57,10 @@ fn compared_cluster(status: &RayClusterStatus) -> RayClusterStatus {
 }
 
 /// What the RayJob waits for, from what the RayCluster says of itself: first what needs somebody's help.
-#[must_use]
 pub fn waits_for(cluster: &RayCluster) -> String {
     let name = cluster.metadata.name.as_deref().unwrap_or_default();
     let status = cluster.status.clone().unwrap_or_default();
-    let condition = |kind: &str, value: &str| {
-        let mut all = status.conditions.iter().flatten();
-        all.find(|condition| condition.type_ == kind && condition.status == value)
-    };
+    let condition = |kind: &str, value: &str| status.condition(kind).filter(|condition| condition.status == value);
     let cause = if let Some(invalid) = condition(conditions::SPEC_INVALID, "True") {
         format!("its spec is invalid: {}", invalid.message)
     } else if let Some(failure) = condition(conditions::REPLICA_FAILURE, "True") {
@@ -75,16 +70,15 @@ pub fn waits_for(cluster: &RayCluster) -> String {
     } else if let Some(desired) = status.desired_worker_replicas {
         let ready = status.ready_worker_replicas.unwrap_or_default();
         let workers = format!("{ready} of {desired} workers are ready");
-        // Behind KubeRay's own message stands the pod that cannot start.
         let pods = condition(conditions::PROVISIONED, "False");
-        match pods.and_then(|pods| pods.message.split_once("; ")) {
-            Some((_, pod)) => format!("{workers}; {pod}"),
+        match pods.and_then(|pods| conditions::why_provisioning(&pods.message)) {
+            Some(why) => format!("{workers}; {why}"),
             None => workers,
         }
     } else {
         "it says nothing yet".to_owned()
     };
-    bounded(&format!("Waiting for RayCluster {name}: {cause}"))
+    text::message(format!("Waiting for RayCluster {name}: {cause}"))
 }
 
 /// Reason and message of a condition.
@@ -100,10 +94,9 @@ fn text(condition: &Condition) -> String {
 }
 
 /// Ray's message without the log excerpt, and not too long.
-#[must_use]
 pub fn without_log(message: &str) -> String {
     match message.split_once(LOG_EXCERPT) {
-        Some((first, _)) => bounded(&format!("{first}; see the job's log")),
-        None => bounded(message),
+        Some((first, _)) => text::message(format!("{first}; see the job's log")),
+        None => text::message(message),
     }
 }

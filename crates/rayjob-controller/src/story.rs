@@ -1,6 +1,7 @@
 //! The events of a RayJob: what `kubectl describe` tells of it. Reasons and texts are KubeRay's.
 
 use ray_api::v1::RayJob;
+use ray_runtime::controller::Failure as _;
 use ray_runtime::event::{Event, EventType, Recorder, regarding};
 use ray_runtime::object_key::ObjectKey;
 
@@ -92,7 +93,6 @@ impl Told {
 
 impl<'a> Story<'a> {
     /// Tells of `job`.
-    #[must_use]
     pub fn new(recorder: &'a Recorder, job: &'a RayJob) -> Self {
         Self { recorder, job }
     }
@@ -111,7 +111,7 @@ impl<'a> Story<'a> {
 
     /// It was not. A conflict is no news: it is tried again at once.
     pub fn failed(&self, told: Told, name: &str, error: &Error) {
-        if !error.conflicts() {
+        if !error.conflict() {
             let Texts {
                 action, failed, joint, ..
             } = told.texts();

@@ -15,7 +15,6 @@ use serde::{Deserialize, Deserializer};
 use crate::state::{Submitter, SubmitterEnd};
 
 /// Jobs that were made for a RayJob. KubeRay's carry the same labels.
-#[must_use]
 pub fn selector() -> String {
     let (by, operator) = (labels::APP_CREATED_BY, labels::CREATED_BY);
     format!("{by}={operator},{}=RayJob", labels::ORIGINATED_FROM_CRD)
@@ -37,7 +36,6 @@ pub struct WatchedJob {
 
 impl WatchedJob {
     /// What it is to the RayJob with that UID.
-    #[must_use]
     pub fn to_job(&self, uid: Option<&str>) -> Submitter {
         if !owners::is(self.controller_uid.as_deref(), uid.unwrap_or_default()) {
             Submitter::Foreign

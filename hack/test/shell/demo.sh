@@ -4,7 +4,7 @@
 # demo_checkout STATUS: a demo on a machine whose development cluster has that status. Objects are files in WORK/objects, their
 # content who made them.
 demo_checkout() {
-	checkout hack/demo hack/lib samples
+	checkout hack/demo hack/lib samples crates/{raycluster,rayjob}-controller/Cargo.toml
 	sed -i 's/((EUID == 0)) || fail/true || fail/' "$WORK/root/hack/demo/cluster.sh"
 	mkdir -p "$WORK/objects" "$WORK/root/target/images"
 	fake_devcluster "$1"

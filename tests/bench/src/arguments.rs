@@ -69,7 +69,6 @@ pub enum Part {
 
 impl Arguments {
     /// Whether that part is wanted.
-    #[must_use]
     pub fn with(&self, part: Part) -> bool {
         !self.without.contains(&part)
     }
@@ -94,7 +93,6 @@ pub enum Name {
 
 impl Name {
     /// As on the command line.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clusters => "clusters",

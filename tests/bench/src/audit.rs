@@ -35,13 +35,11 @@ pub struct Call {
 
 impl Call {
     /// Whether it is this verb on this resource, and was carried out.
-    #[must_use]
     pub fn is(&self, verb: &str, resource: &str) -> bool {
         self.verb == verb && self.resource == resource && (200..300).contains(&self.code)
     }
 
     /// Whether it changes something.
-    #[must_use]
     pub fn writes(&self) -> bool {
         !matches!(self.verb.as_str(), "get" | "list" | "watch")
     }

@@ -24,7 +24,6 @@ const BOTTOM: f64 = 45.0;
 type Line<'a> = (&'a str, Vec<(f64, f64)>);
 
 /// The picture; none when there are not two sizes to draw.
-#[must_use]
 pub fn growth(report: &Report) -> Option<String> {
     let runs: Vec<_> = report
         .runs

@@ -16,7 +16,6 @@ impl FromIterator<Duration> for Latencies {
 
 impl Latencies {
     /// The smallest time that `percent` of all do not exceed (nearest rank); nothing without any.
-    #[must_use]
     pub fn percentile(&self, percent: usize) -> Option<Duration> {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         self.0.get(rank - 1).copied()

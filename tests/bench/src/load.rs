@@ -29,7 +29,6 @@ where
 }
 
 /// A kind of ray.io in the namespace.
-#[must_use]
 pub fn ray(client: &Client, kind: &str) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("ray.io", "v1", kind));
     Api::namespaced_with(client.clone(), NAMESPACE, &resource)

@@ -9,19 +9,16 @@ const GROUP: &str = "workers";
 const IMAGE: &str = "rayproject/ray:2.55.0";
 
 /// The name of the cluster or job with that number.
-#[must_use]
 pub fn name(number: u32) -> String {
     format!("bench{number:05}")
 }
 
 /// The cluster or job that an object is named after.
-#[must_use]
 pub fn root_of(name: &str) -> &str {
     name.get(..NAME_LENGTH).unwrap_or(name)
 }
 
 /// A cluster of a head and `workers` workers.
-#[must_use]
 pub fn cluster(name: &str, workers: u32) -> Value {
     json!({
         "apiVersion": "ray.io/v1",
@@ -32,7 +29,6 @@ pub fn cluster(name: &str, workers: u32) -> Value {
 }
 
 /// A RayJob with a cluster of its own, of a head and one worker.
-#[must_use]
 pub fn job(name: &str) -> Value {
     let mut submitter = template("submitter");
     submitter["spec"]["restartPolicy"] = "Never".into();
@@ -49,7 +45,6 @@ pub fn job(name: &str) -> Value {
 }
 
 /// JSON patch that changes the number of workers; the list of groups is atomic.
-#[must_use]
 pub fn scale(workers: u32) -> Value {
     json!([{ "op": "replace", "path": "/spec/workerGroupSpecs/0/replicas", "value": workers }])
 }

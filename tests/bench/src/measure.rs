@@ -28,13 +28,11 @@ macro_rules! measures {
 
         impl Measure {
             /// Its name in tables.
-            #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
             /// How it reads.
-            #[must_use]
             pub fn unit(self) -> Unit {
                 match self { $(Self::$name => Unit::$unit,)* }
             }

@@ -80,7 +80,6 @@ impl Operator {
     }
 
     /// Its name as a part of a file's.
-    #[must_use]
     pub fn file_name(&self) -> String {
         self.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
     }
@@ -117,7 +116,6 @@ pub struct Running {
 
 impl Running {
     /// Its users in the audit log.
-    #[must_use]
     pub fn users(&self) -> Vec<String> {
         self.programs.iter().map(|(_, account)| account.user.clone()).collect()
     }

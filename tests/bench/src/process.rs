@@ -96,7 +96,6 @@ impl Process {
     }
 
     /// Its id.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -86,7 +86,6 @@ impl Recording {
     }
 
     /// Pods in it.
-    #[must_use]
     pub fn pods(&self) -> u32 {
         let is_pod = |write: &Write| matches!(write, Write::Create(resource, _) if resource.plural == "pods");
         let pods = self.writes.iter().filter(|(_, write)| is_pod(write));

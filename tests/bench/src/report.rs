@@ -47,7 +47,6 @@ impl Figures {
     }
 
     /// A figure.
-    #[must_use]
     pub fn get(&self, measure: Measure) -> Option<f64> {
         self.0.get(&measure).copied()
     }
@@ -86,7 +85,6 @@ pub struct Size {
 
 impl Run {
     /// A run of which nothing is known yet.
-    #[must_use]
     pub fn new(scenario: Name, count: u32, of: impl Into<String>, operator: &str) -> Self {
         Self {
             scenario: scenario.as_str(),
@@ -116,7 +114,6 @@ pub struct Report {
 
 impl Report {
     /// The runs by scenario and size, in the order in which they were made.
-    #[must_use]
     pub fn groups(&self) -> Vec<Vec<&Run>> {
         let mut groups: Vec<Vec<&Run>> = Vec::new();
         for run in &self.runs {

@@ -29,7 +29,6 @@ pub async fn run(name: Name, bench: &Bench, operator: &Operator, size: u32) -> R
 }
 
 /// The sizes of a scenario.
-#[must_use]
 pub fn sizes(name: Name, bench: &Bench) -> Vec<u32> {
     let arguments = &bench.arguments;
     match name {
@@ -41,7 +40,6 @@ pub fn sizes(name: Name, bench: &Bench) -> Vec<u32> {
 }
 
 /// How long `count` of something may take: slow operators are measured too, and dead ones are found.
-#[must_use]
 pub fn patience(count: u32) -> Duration {
     Duration::from_secs(60) + Duration::from_millis(500) * count
 }

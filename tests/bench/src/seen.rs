@@ -194,7 +194,6 @@ impl Seen {
     }
 
     /// When each cluster was ready first.
-    #[must_use]
     pub fn ready_since(&self) -> BTreeMap<String, Timestamp> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let ready = state.clusters.iter();
@@ -204,7 +203,6 @@ impl Seen {
     }
 
     /// The pods that have appeared, in order.
-    #[must_use]
     pub fn appeared(&self) -> Vec<String> {
         self.state
             .lock()

@@ -96,19 +96,16 @@ impl Server {
     }
 
     /// Whether its nodes are fake.
-    #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.own.is_some()
     }
 
     /// Where its files are, of a fresh one.
-    #[must_use]
     pub fn directory(&self) -> Option<&Path> {
         self.own.as_ref().map(|own| own.directory.as_path())
     }
 
     /// The process id of the API server itself, of a fresh one.
-    #[must_use]
     pub fn process(&self) -> Option<u32> {
         self.own.as_ref()?.pid("kube-apiserver").ok()
     }

@@ -95,7 +95,6 @@ impl Bench {
 
 impl Stand {
     /// A client of the administrator.
-    #[must_use]
     pub fn client(&self) -> &Client {
         &self.server.client
     }

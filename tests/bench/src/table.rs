@@ -10,7 +10,6 @@ use crate::report::{LIMIT, Report, Run};
 type Rows = Vec<Vec<String>>;
 
 /// The whole report as text.
-#[must_use]
 pub fn report(report: &Report) -> String {
     let groups = report.groups();
     let tables: Vec<_> = groups.iter().map(|group| figures(group)).collect();
@@ -18,7 +17,6 @@ pub fn report(report: &Report) -> String {
 }
 
 /// The figures of runs side by side.
-#[must_use]
 pub fn figures(runs: &[&Run]) -> String {
     let mut text = plain(&figure_rows(runs));
     for note in notes(runs) {
@@ -34,7 +32,6 @@ pub fn notes(runs: &[&Run]) -> impl Iterator<Item = String> {
 }
 
 /// The API calls of all runs, by verb and resource.
-#[must_use]
 pub fn calls(report: &Report) -> String {
     let groups = report.groups();
     let tables = groups
@@ -45,13 +42,11 @@ pub fn calls(report: &Report) -> String {
 }
 
 /// The title of runs side by side.
-#[must_use]
 pub fn title(run: &Run) -> String {
     format!("{}: {} {}", run.scenario, run.size.count, run.size.of)
 }
 
 /// The cells of the figures of runs side by side.
-#[must_use]
 pub fn figure_rows(runs: &[&Run]) -> Rows {
     let Some(first) = runs.first() else {
         return Rows::new();
@@ -75,7 +70,6 @@ pub fn figure_rows(runs: &[&Run]) -> Rows {
 }
 
 /// The cells of the API calls of runs side by side; nothing when there were none.
-#[must_use]
 pub fn call_rows(runs: &[&Run]) -> Rows {
     let Some(first) = runs.first() else {
         return Rows::new();
@@ -117,7 +111,6 @@ fn times_better(measure: Measure, ours: &Run, peer: &Run) -> String {
 }
 
 /// A figure with its unit.
-#[must_use]
 pub fn format(measure: Measure, value: f64) -> String {
     match measure.unit() {
         Unit::Rate => format!("{value:.1}"),

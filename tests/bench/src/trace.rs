@@ -16,7 +16,6 @@ pub struct Trace {
 
 impl Trace {
     /// Of `calls`, those of `users` are the operator's.
-    #[must_use]
     pub fn new(calls: Vec<Call>, users: Vec<String>) -> Self {
         Self { calls, users }
     }
@@ -27,19 +26,16 @@ impl Trace {
     }
 
     /// The operator's calls, those of other people's load, and those of the cluster itself.
-    #[must_use]
     pub fn all(&self) -> &[Call] {
         &self.calls
     }
 
     /// Whether the operator made that call.
-    #[must_use]
     pub fn is_own(&self, call: &Call) -> bool {
         self.users.contains(&call.user)
     }
 
     /// The operator's calls by verb and resource.
-    #[must_use]
     pub fn table(&self) -> BTreeMap<String, u32> {
         let mut table = BTreeMap::new();
         for call in self.own().filter(|call| call.resource != "leases") {
@@ -49,7 +45,6 @@ impl Trace {
     }
 
     /// The operator's calls: those that are neither of lists and watches nor of events, and those of events.
-    #[must_use]
     pub fn counts(&self) -> (u32, u32) {
         let count = |counts: &dyn Fn(&Call) -> bool| {
             let count = self
@@ -64,7 +59,6 @@ impl Trace {
     }
 
     /// The operator's writes, of leases and events aside.
-    #[must_use]
     pub fn writes(&self) -> u32 {
         let writes = self
             .own()
@@ -73,7 +67,6 @@ impl Trace {
     }
 
     /// When the load began: the first create of `resource` by somebody else.
-    #[must_use]
     pub fn began(&self, resource: &str) -> Option<Timestamp> {
         let mut creates = self
             .calls
@@ -83,7 +76,6 @@ impl Trace {
     }
 
     /// When the operator's last create of a pod was answered, and how many there were; of those that `named` knows.
-    #[must_use]
     pub fn pods(&self, named: impl Fn(&str) -> bool) -> (u32, Option<Timestamp>) {
         let creates = self.own().filter(|call| call.is("create", "pods") && named(&call.name));
         let answers: Vec<_> = creates.map(|call| call.answered).collect();
@@ -94,7 +86,6 @@ impl Trace {
     }
 
     /// When the last of the operator's pods became ready for the first time.
-    #[must_use]
     pub fn all_pods_ready(&self) -> Option<Timestamp> {
         let pods: BTreeSet<_> = self
             .own()
@@ -113,7 +104,6 @@ impl Trace {
     }
 
     /// From the answer of the load's create of each `resource` to the operator's first create of a `child` for it.
-    #[must_use]
     pub fn until_child(&self, resource: &str, child: &str, named: impl Fn(&str) -> bool) -> Vec<Duration> {
         let creates = self
             .calls
@@ -143,14 +133,12 @@ impl Trace {
     }
 
     /// The operator's first call of each verb and resource, by the cluster or job that it was for.
-    #[must_use]
     pub fn first_own(&self, verb: &str, resource: &str) -> BTreeMap<&str, &Call> {
         first(self.own().filter(|call| call.is(verb, resource)))
     }
 }
 
 /// The time between two; none when the later one was earlier, as a watch may tell before an answer is complete.
-#[must_use]
 pub fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }

@@ -64,7 +64,6 @@ impl Cluster {
     }
 
     /// Where the cluster keeps its state on this machine. It goes with the cluster.
-    #[must_use]
     pub fn state(&self) -> &Path {
         self.kubeconfig.parent().unwrap_or(&self.kubeconfig)
     }

@@ -61,7 +61,6 @@ struct Seen {
 
 impl Controllers {
     /// The controllers of the cluster.
-    #[must_use]
     pub fn new(client: Client) -> Self {
         Self {
             client,
@@ -139,7 +138,6 @@ impl Controllers {
     }
 
     /// Their last lines that mention `text`.
-    #[must_use]
     pub fn last_lines(&self, text: &str, count: usize) -> Vec<String> {
         let seen = self.seen.borrow();
         let lines = seen.lines.iter().filter(|(_, line)| line.contains(text));
@@ -227,7 +225,6 @@ fn running(pod: &Pod) -> Option<i32> {
 }
 
 /// Whether all containers of a pod are ready.
-#[must_use]
 pub fn is_ready(pod: &Pod) -> bool {
     statuses(pod).count() > 0 && statuses(pod).all(|status| status.ready)
 }

@@ -13,7 +13,6 @@ pub const PROGRAMS: &str = "programs";
 pub(crate) const FOLDER: &str = "/home/ray/programs";
 
 /// The ConfigMap.
-#[must_use]
 pub fn programs() -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROGRAMS},
@@ -82,8 +81,6 @@ impl RayJobManifest {
         Ok(self)
     }
 
-    /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }

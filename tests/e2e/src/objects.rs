@@ -6,13 +6,11 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
 
 /// RayJobs of a namespace.
-#[must_use]
 pub fn ray_jobs(client: &Client, namespace: &str) -> Api<DynamicObject> {
     api(client, namespace, "RayJob", "rayjobs")
 }
 
 /// RayClusters of a namespace.
-#[must_use]
 pub fn ray_clusters(client: &Client, namespace: &str) -> Api<DynamicObject> {
     api(client, namespace, "RayCluster", "rayclusters")
 }
@@ -33,55 +31,46 @@ impl RayJob {
     }
 
     /// A field, empty when it is not there.
-    #[must_use]
     pub fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// `status.jobDeploymentStatus`.
-    #[must_use]
     pub fn phase(&self) -> &str {
         self.text("/status/jobDeploymentStatus")
     }
 
     /// `status.jobStatus`: what Ray says.
-    #[must_use]
     pub fn ray_status(&self) -> &str {
         self.text("/status/jobStatus")
     }
 
     /// `status.reason`.
-    #[must_use]
     pub fn reason(&self) -> &str {
         self.text("/status/reason")
     }
 
     /// `status.message`.
-    #[must_use]
     pub fn message(&self) -> &str {
         self.text("/status/message")
     }
 
     /// `status.rayClusterName`.
-    #[must_use]
     pub fn cluster(&self) -> &str {
         self.text("/status/rayClusterName")
     }
 
     /// `status.jobId`: the submission id.
-    #[must_use]
     pub fn id(&self) -> &str {
         self.text("/status/jobId")
     }
 
     /// A number of the status, 0 when it is not there.
-    #[must_use]
     pub fn number(&self, field: &str) -> i64 {
         self.0["status"][field].as_i64().unwrap_or_default()
     }
 
     /// One line of the status, for messages.
-    #[must_use]
     pub fn summary(&self) -> String {
         let told = [self.phase(), self.ray_status(), self.reason(), self.message()];
         let told: Vec<_> = told.into_iter().filter(|text| !text.is_empty()).collect();

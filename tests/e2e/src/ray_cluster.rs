@@ -147,7 +147,6 @@ impl World {
 }
 
 /// UIDs of pods, in order.
-#[must_use]
 pub fn uids(pods: &[Pod]) -> Vec<String> {
     let mut uids: Vec<_> = pods.iter().filter_map(ResourceExt::uid).collect();
     uids.sort();
@@ -155,7 +154,6 @@ pub fn uids(pods: &[Pod]) -> Vec<String> {
 }
 
 /// How often containers of these pods were restarted.
-#[must_use]
 pub fn restarts(pods: &[Pod]) -> i32 {
     let statuses = pods
         .iter()

@@ -24,7 +24,6 @@ const LIMIT: Duration = seconds(420);
 
 /// A case.
 pub struct Case {
-    /// Its name.
     pub name: &'static str,
     /// When it runs.
     pub effort: Effort,
@@ -53,7 +52,6 @@ struct Outcome {
 }
 
 /// Runs the cases that the arguments ask for.
-#[must_use]
 pub fn run(cases: Vec<Case>) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let all = arguments.iter().any(|argument| argument == "--all");

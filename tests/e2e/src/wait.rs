@@ -18,7 +18,6 @@ impl std::fmt::Display for Hopeless {
 impl std::error::Error for Hopeless {}
 
 /// `count` seconds.
-#[must_use]
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }

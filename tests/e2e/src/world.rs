@@ -73,7 +73,6 @@ impl World {
     }
 
     /// Its parts and how long each took.
-    #[must_use]
     pub fn parts(&self) -> String {
         let parts = self.parts.borrow();
         let parts: Vec<_> = parts
@@ -101,7 +100,6 @@ impl World {
     }
 
     /// Objects of a built-in kind in the namespace.
-    #[must_use]
     pub fn api<K>(&self) -> Api<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -110,13 +108,11 @@ impl World {
     }
 
     /// RayJobs in the namespace.
-    #[must_use]
     pub fn ray_jobs(&self) -> Api<DynamicObject> {
         objects::ray_jobs(&self.cluster.client, &self.namespace)
     }
 
     /// RayClusters in the namespace.
-    #[must_use]
     pub fn ray_clusters(&self) -> Api<DynamicObject> {
         objects::ray_clusters(&self.cluster.client, &self.namespace)
     }

@@ -62,13 +62,10 @@ pub struct Actor<'a> {
 
 impl Actor<'_> {
     /// The API of the object.
-    #[must_use]
     pub fn api(&self) -> Api<DynamicObject> {
         place::api_of(self.client, self.object, self.namespace)
     }
 
-    /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.object["metadata"]["name"].as_str().unwrap_or_default()
     }

@@ -70,7 +70,6 @@ pub struct Sheet<'a> {
     pub mutator: Mutator<'a>,
     /// Changes of RayClusters.
     pub cluster: Mutator<'a>,
-    /// The object.
     pub object: &'a Value,
     /// The RayCluster that was made for it to choose.
     pub chosen: Option<&'a Value>,
@@ -78,7 +77,6 @@ pub struct Sheet<'a> {
 
 impl Sheet<'_> {
     /// Draws an action; says what it is.
-    #[must_use]
     pub fn draw(&self, dice: &Dice) -> (Action, String) {
         if self.chosen.is_some() && dice.once_in(2) {
             return self.edit_chosen(dice);
@@ -195,7 +193,6 @@ fn pods(dice: &Dice, target: &Target) -> (Action, String) {
 }
 
 /// The Services lead to the canary, with endpoints.
-#[must_use]
 pub fn lead(dice: &Dice, target: &Target) -> (Action, String) {
     let how = dice.pick(&LEADS).copied().unwrap_or(LEADS[0]);
     let said = format!("its Services led to {}: {how:?}", target.address);

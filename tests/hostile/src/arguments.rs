@@ -74,7 +74,6 @@ pub struct Arguments {
 
 impl Arguments {
     /// The numbers of the inputs.
-    #[must_use]
     pub fn numbers(&self) -> std::ops::Range<u64> {
         match self.only {
             Some(number) => number..number.saturating_add(1),
@@ -83,7 +82,6 @@ impl Arguments {
     }
 
     /// The times of a run that began then.
-    #[must_use]
     pub fn times(&self, began: Instant) -> Times {
         let within = Duration::from_secs(self.within);
         let end = began + within.saturating_sub(CLOSING);
@@ -95,13 +93,11 @@ impl Arguments {
     }
 
     /// The command line that repeats the input with that number.
-    #[must_use]
     pub fn repeat(&self, number: u64) -> String {
         self.again(&format!("--only={number}"))
     }
 
     /// The command line that repeats what ran when the input with that number had begun.
-    #[must_use]
     pub fn repeat_around(&self, number: u64) -> String {
         let before = u64::try_from(self.at_once).unwrap_or(0) * 2;
         let from = number.saturating_sub(before);

@@ -105,7 +105,6 @@ fn instead(service: &DynamicObject, how: Lead, target: &Target) -> Value {
 }
 
 /// What leads a Service without a selector to the canary.
-#[must_use]
 pub fn endpoints(service: &str, target: &Target) -> [Value; 2] {
     let (host, port) = (target.host(), target.port());
     let ports = json!([{ "name": "dashboard", "port": port, "protocol": "TCP" }]);

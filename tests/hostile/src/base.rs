@@ -71,7 +71,6 @@ pub const ALL: [Base; 22] = [
 
 impl Base {
     /// Kind and the object without a name.
-    #[must_use]
     pub fn object(self) -> (&'static str, Value) {
         match self {
             Self::Service => (
@@ -169,7 +168,6 @@ fn cluster() -> Value {
 }
 
 /// A worker group.
-#[must_use]
 pub fn group(name: &str, replicas: u32) -> Value {
     json!({
         "groupName": name,

@@ -46,7 +46,6 @@ impl Canary {
     }
 
     /// The first lines of what was asked for, and the numbers of the last inputs that had begun.
-    #[must_use]
     pub fn seen(&self) -> Vec<(u64, String)> {
         self.seen.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -8,7 +8,6 @@ pub struct Dice(Random);
 
 impl Dice {
     /// The choices of the input with that number.
-    #[must_use]
     pub fn of(seed: u64, number: u64) -> Self {
         let first = Random::seeded(seed).next();
         Self(Random::seeded(first ^ number.wrapping_mul(0xd134_2543_de82_ef95)))

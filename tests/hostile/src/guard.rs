@@ -40,7 +40,6 @@ const RUNAWAY: u64 = 6;
 /// What was seen of a controller.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// Its name.
     pub name: String,
     /// How often it had to be started again, why, and the number of the last input that had begun.
     pub restarts: Vec<(u64, String)>,

@@ -23,7 +23,6 @@ const ASTRAY: usize = 25;
 /// An input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// Its number.
     pub number: u64,
     /// The object, with a name.
     pub object: Value,
@@ -57,7 +56,6 @@ impl Input {
     }
 
     /// Whether its object, mended, is one that the controllers run, and its status is theirs.
-    #[must_use]
     pub fn is_run_when_mended(&self) -> bool {
         let forged = |(_, action): &(u64, Action)| matches!(action, Action::Status(_));
         match self.object["kind"].as_str() {
@@ -102,7 +100,6 @@ pub struct Source {
 
 impl Source {
     /// The input with that number.
-    #[must_use]
     pub fn input(&self, number: u64) -> Input {
         let dice = Dice::of(self.seed, number);
         if let Some(swarm) = SWARMS.iter().find(|(at, ..)| number % SWARM == *at) {

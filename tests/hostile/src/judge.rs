@@ -57,7 +57,6 @@ pub async fn is_explained(client: &Client, api: &Api<DynamicObject>, name: &str)
 }
 
 /// Whether the spec says that another controller looks after the object.
-#[must_use]
 pub fn is_of_others(object: &DynamicObject) -> bool {
     let by = object.data["spec"]["managedBy"].as_str();
     by.is_some_and(|by| by != "ray.io/kuberay-operator")
@@ -103,7 +102,6 @@ pub async fn is_heeded(api: &Api<DynamicObject>, name: &str, generation: i64) ->
 }
 
 /// Whether the object is being deleted and waits for its clean-up of Redis, which its owner may have given any time.
-#[must_use]
 pub fn waits_for_clean_up(object: &DynamicObject) -> bool {
     object.metadata.deletion_timestamp.is_some()
         && object
@@ -113,7 +111,6 @@ pub fn waits_for_clean_up(object: &DynamicObject) -> bool {
 }
 
 /// Kind, name, and what the API server has of it.
-#[must_use]
 pub fn described(object: &Value) -> String {
     const MOST: usize = 1_500;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

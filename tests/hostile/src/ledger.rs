@@ -38,7 +38,6 @@ pub struct Outcome {
 
 impl Outcome {
     /// Inputs that show a fault of the controllers.
-    #[must_use]
     pub fn faults(&self) -> usize {
         self.unexplained.len() + self.wedged.len() + self.undeletable.len()
     }

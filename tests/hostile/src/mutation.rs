@@ -48,7 +48,6 @@ pub const LABELS: [&str; 16] = [
 /// Who makes changes of objects of a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutator<'a> {
-    /// The kind.
     pub kind: &'a Kind,
     /// Where forged addresses lead.
     pub target: &'a Target,
@@ -67,7 +66,6 @@ impl Mutator<'_> {
     }
 
     /// A status that nobody computed.
-    #[must_use]
     pub fn status(&self, dice: &Dice) -> (Value, String) {
         let mut forged = json!({});
         // A RayJob does what its status says that it was at.

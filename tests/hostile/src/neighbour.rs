@@ -22,7 +22,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::place;
 
-/// Its namespace.
 const NAMESPACE: &str = "neighbour";
 /// From one cluster to the next, at least.
 const EVERY: Duration = Duration::from_millis(1_500);
@@ -45,13 +44,11 @@ pub struct Seen {
 
 impl Seen {
     /// The times until a head as a distribution.
-    #[must_use]
     pub fn latencies(&self) -> Latencies {
         self.times.iter().copied().collect()
     }
 
     /// Those until a watch showed the cluster.
-    #[must_use]
     pub fn shown(&self) -> Latencies {
         self.shown.iter().copied().collect()
     }
@@ -93,7 +90,6 @@ impl Neighbour {
     }
 
     /// What it has seen since it was last asked.
-    #[must_use]
     pub fn take(&self) -> Seen {
         std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -25,7 +25,6 @@ const START: Duration = Duration::from_secs(60);
 /// A namespace of the tenant's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its name.
     pub namespace: String,
 }
 
@@ -84,7 +83,6 @@ impl Place {
 }
 
 /// The API of a kind, in a namespace or, without one, of the cluster.
-#[must_use]
 pub fn api(client: &Client, version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
     let (group, version) = version.split_once('/').unwrap_or(("", version));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -96,7 +94,6 @@ pub fn api(client: &Client, version: &str, kind: &str, namespace: &str) -> Api<D
 }
 
 /// The API of an object's kind.
-#[must_use]
 pub fn api_of(client: &Client, object: &Value, namespace: &str) -> Api<DynamicObject> {
     let text = |key: &str| object[key].as_str().unwrap_or_default();
     api(client, text("apiVersion"), text("kind"), namespace)

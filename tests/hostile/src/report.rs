@@ -54,7 +54,6 @@ pub fn prose(path: &Path) -> Result<String> {
 
 impl Report {
     /// The figures, row by row.
-    #[must_use]
     pub fn rows(&self) -> Vec<(String, String)> {
         let mut rows = Vec::new();
         let mut row = |what: &str, value: String| rows.push((what.to_owned(), value));
@@ -102,7 +101,6 @@ impl Report {
     }
 
     /// What must not be.
-    #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let mut of_input = |what: &str, of: &[Fault]| {
@@ -192,7 +190,6 @@ impl Report {
     }
 
     /// All of it, for a terminal.
-    #[must_use]
     pub fn text(&self) -> String {
         let rows = self.rows();
         let width = rows.iter().map(|(what, _)| what.len()).max().unwrap_or_default();

@@ -81,7 +81,6 @@ pub struct Field(pub Vec<Step>);
 
 impl Field {
     /// As people write it.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
         for step in &self.0 {
@@ -99,7 +98,6 @@ impl Field {
     }
 
     /// Its name: that of the last property on the way.
-    #[must_use]
     pub fn name(&self) -> &str {
         let mut names = self.0.iter().rev().filter_map(|step| match step {
             Step::Key(key) => Some(key.as_str()),
@@ -142,20 +140,17 @@ impl Kind {
     }
 
     /// The schema of the whole object.
-    #[must_use]
     pub fn root(&self) -> &Value {
         &self.root
     }
 
     /// What may stand at `field`.
-    #[must_use]
     pub fn node(&self, field: &Field) -> &Value {
         field.0.iter().fold(&self.root, |node, step| below(node, step))
     }
 }
 
 /// The schema below `node`.
-#[must_use]
 pub fn below<'a>(node: &'a Value, step: &Step) -> &'a Value {
     match step {
         Step::Key(key) => &node["properties"][key],

@@ -15,13 +15,10 @@ pub struct Target {
 
 impl Target {
     /// Its address without the port.
-    #[must_use]
     pub fn host(&self) -> &str {
         self.address.split(':').next().unwrap_or_default()
     }
 
-    /// Its port.
-    #[must_use]
     pub fn port(&self) -> u16 {
         let port = self.address.rsplit(':').next();
         port.and_then(|port| port.parse().ok()).unwrap_or_default()
@@ -174,7 +171,6 @@ const WORDS: [(&str, &[&str]); 12] = [
 ];
 
 /// A value for the field `key` with the schema `node`; mostly one that it admits.
-#[must_use]
 pub fn of_field(dice: &Dice, key: &str, node: &Value, target: &Target) -> Value {
     let known = WORDS.iter().find(|(name, _)| *name == key && node["type"] == "string");
     match known {
@@ -186,7 +182,6 @@ pub fn of_field(dice: &Dice, key: &str, node: &Value, target: &Target) -> Value 
 }
 
 /// A value for `node`; mostly one that it admits.
-#[must_use]
 pub fn value(dice: &Dice, node: &Value, target: &Target) -> Value {
     if node["nullable"] == true && dice.once_in(8) {
         return Value::Null;
@@ -213,7 +208,6 @@ pub fn value(dice: &Dice, node: &Value, target: &Target) -> Value {
 }
 
 /// The least that `node` admits, with what it requires.
-#[must_use]
 pub fn least(node: &Value) -> Value {
     if let Some(first) = node["enum"].as_array().and_then(|values| values.first()) {
         return first.clone();
@@ -254,7 +248,6 @@ fn number(dice: &Dice) -> Value {
 }
 
 /// A text for `node`, of a length that it admits.
-#[must_use]
 pub fn text(dice: &Dice, node: &Value, target: &Target) -> String {
     let most = node["maxLength"]
         .as_u64()
@@ -268,7 +261,6 @@ pub fn text(dice: &Dice, node: &Value, target: &Target) -> String {
 }
 
 /// Any text.
-#[must_use]
 pub fn any_text(dice: &Dice, target: &Target) -> String {
     const LENGTHS: [usize; 8] = [52, 63, 64, 253, 254, 1_000, 5_000, LONG];
     let of = |texts: &[&str]| dice.pick(texts).copied().unwrap_or_default().to_owned();

@@ -52,26 +52,16 @@ pub trait Actor: Send {
 pub enum Order {
     /// A container is killed, as by the kernel when memory is short.
     KillContainer {
-        /// Its pod.
         pod: Key,
         /// Its name; `None` is the first, which is Ray's.
         container: Option<String>,
     },
     /// The kubelet evicts a pod, since its node runs short of something.
-    Evict {
-        /// The pod.
-        pod: Key,
-    },
+    Evict { pod: Key },
     /// A node loses its power for good.
-    LoseNode {
-        /// Its name.
-        node: String,
-    },
+    LoseNode { node: String },
     /// An image can be pulled from now on.
-    MendImage {
-        /// Its name.
-        image: String,
-    },
+    MendImage { image: String },
     /// The dashboard of a RayCluster's head does something out of the ordinary from now on.
     Misbehave(Misbehaviour),
     /// It does so no more.
@@ -82,7 +72,6 @@ pub enum Order {
         cluster: Key,
         /// The group's name.
         group: String,
-        /// The number.
         replicas: i64,
     },
 }
@@ -103,7 +92,6 @@ struct Member {
 
 impl Stage {
     /// Every actor, none of which has done anything yet.
-    #[must_use]
     pub fn new(surroundings: Arc<Surroundings>, seed: u64, orders: mpsc::UnboundedReceiver<Order>) -> Self {
         let missing_images = surroundings.settings.missing_images.clone();
         let actors: [Box<dyn Actor>; 6] = [

@@ -91,7 +91,6 @@ pub enum Deleted {
 
 impl Server {
     /// A server with the namespaces that Kubernetes has from the beginning. `seed` decides UIDs and generated names.
-    #[must_use]
     pub fn new(definitions: Arc<Definitions>, clock: Arc<SimClock>, seed: u64) -> Arc<Self> {
         let state = State {
             store: Store::new(definitions.kinds().len()),
@@ -114,13 +113,11 @@ impl Server {
     }
 
     /// A client that `user` uses. Belongs into a tokio runtime.
-    #[must_use]
     pub fn client(self: &Arc<Self>, user: &str) -> kube::Client {
         kube::Client::new(self.service(user), "default")
     }
 
     /// What a client of `user` is made of: a place for layers that fail, delay or count.
-    #[must_use]
     pub fn service(self: &Arc<Self>, user: &str) -> Service {
         Service {
             server: self.clone(),
@@ -129,19 +126,16 @@ impl Server {
     }
 
     /// The kinds.
-    #[must_use]
     pub fn definitions(&self) -> &Arc<Definitions> {
         &self.definitions
     }
 
     /// The server's clock.
-    #[must_use]
     pub fn clock(&self) -> &Arc<SimClock> {
         &self.clock
     }
 
     /// The object, as it is stored.
-    #[must_use]
     pub fn get(&self, key: &Key) -> Option<Arc<Value>> {
         let kind = self.definitions.kind(&key.kind)?;
         let state = self.lock();
@@ -152,7 +146,6 @@ impl Server {
     }
 
     /// The objects of a kind, in a namespace or in all, in the order of their names.
-    #[must_use]
     pub fn list(&self, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
         let Some(kind) = self.definitions.kind(kind) else {
             return Vec::new();
@@ -166,7 +159,6 @@ impl Server {
     }
 
     /// The objects of a kind and a namespace that a Service with this selector has, in the order of their names.
-    #[must_use]
     pub fn selected(&self, kind: &str, namespace: &str, selector: &Value) -> Vec<Arc<Value>> {
         let (Some(kind), Some(labels)) = (self.definitions.kind(kind), selector.as_object()) else {
             return Vec::new();
@@ -214,13 +206,11 @@ impl Server {
     }
 
     /// The latest revision.
-    #[must_use]
     pub fn revision(&self) -> u64 {
         self.lock().store.revision()
     }
 
     /// The changes after `revision`, in order.
-    #[must_use]
     pub fn changes_since(&self, revision: u64) -> Vec<Arc<Change>> {
         self.lock().store.changes(revision).to_vec()
     }
@@ -243,7 +233,6 @@ impl Server {
     }
 
     /// What was asked so far.
-    #[must_use]
     pub fn journal(&self) -> Journal {
         self.lock().journal.clone()
     }

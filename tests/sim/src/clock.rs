@@ -23,7 +23,6 @@ pub struct SimClock {
 
 impl SimClock {
     /// A clock that shows 2026-01-01T00:00:00Z now. Belongs into a runtime whose clock is paused.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -47,13 +46,11 @@ impl SimClock {
     }
 
     /// Time since the run began, whatever jumps there were.
-    #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// From the run's beginning to that moment.
-    #[must_use]
     pub fn until(&self, moment: Instant) -> Duration {
         moment.saturating_duration_since(self.began)
     }

@@ -225,7 +225,6 @@ impl Count {
 }
 
 /// What is more than it may be, in any of these, or in one of many clusters as compared with the one before.
-#[must_use]
 pub fn excess(costs: &[Cost]) -> Vec<String> {
     let mut excess: Vec<_> = costs.iter().flat_map(Cost::excess).collect();
     for pair in costs.windows(2) {

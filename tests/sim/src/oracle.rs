@@ -37,7 +37,6 @@ use crate::world::run::Run;
 use crate::world::witness::Witness;
 
 /// What watches a run in which this goes wrong.
-#[must_use]
 pub fn witnesses(plan: &Plan) -> Vec<Box<dyn Witness>> {
     vec![
         Box::new(heads::Heads::default()),
@@ -52,7 +51,6 @@ pub fn witnesses(plan: &Plan) -> Vec<Box<dyn Witness>> {
 }
 
 /// Everything that is wrong with a run, the calm run of the same scenario given.
-#[must_use]
 pub fn judge(run: &Run, calm: &Run) -> Vec<String> {
     let mut wrong: Vec<_> = run.violations.iter().map(|violation| violation.what.clone()).collect();
     if run.faults.deceives() {

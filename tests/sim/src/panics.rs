@@ -36,7 +36,6 @@ pub fn begin() {
 }
 
 /// What has panicked in this thread since the run began.
-#[must_use]
 pub fn noted() -> Vec<Noted> {
     NOTED.with_borrow(Vec::clone)
 }

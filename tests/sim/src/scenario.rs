@@ -89,7 +89,6 @@ impl Scenario {
     }
 
     /// The arguments of the command that repeats a run.
-    #[must_use]
     pub fn arguments(&self, conditions: &Conditions) -> String {
         let Conditions { seed, faults } = conditions;
         format!("--scenario {} --seed {seed} {}", self.name, faults.arguments())

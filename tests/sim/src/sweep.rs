@@ -212,7 +212,6 @@ impl Drop for TellsOfPanic<'_> {
 }
 
 /// One run, judged.
-#[must_use]
 pub fn judged(scenario: &Scenario, class: Class, conditions: &Conditions, run: &Run, calm: &Run) -> Judged {
     Judged {
         scenario: scenario.name,

@@ -63,7 +63,6 @@ pub struct NotReached {
 
 impl World {
     /// A world without controllers, in which what the settings plan goes wrong.
-    #[must_use]
     pub fn new(definitions: Arc<Definitions>, settings: Settings, seed: u64) -> Self {
         panics::begin();
         let seeds = Random::seeded(seed);
@@ -96,31 +95,26 @@ impl World {
     }
 
     /// The API server.
-    #[must_use]
     pub fn server(&self) -> &Arc<Server> {
         &self.surroundings.server
     }
 
     /// Ray.
-    #[must_use]
     pub fn ray(&self) -> &Arc<Ray> {
         &self.surroundings.ray
     }
 
     /// The clock of the nodes and of Kubernetes.
-    #[must_use]
     pub fn clock(&self) -> &Arc<SimClock> {
         &self.surroundings.clock
     }
 
     /// What the world is like.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.surroundings.settings
     }
 
     /// The controllers: to start, to crash, to hand over.
-    #[must_use]
     pub fn controllers(&self) -> &Arc<Controllers> {
         &self.controllers
     }
@@ -213,7 +207,6 @@ impl World {
     }
 
     /// What came of it.
-    #[must_use]
     pub fn finish(&self, outcome: Result<(), String>) -> Run {
         Run {
             seed: self.seed,

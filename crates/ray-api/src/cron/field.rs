@@ -48,7 +48,6 @@ pub enum ParseFieldError {
     /// Below what the field allows.
     #[error("beginning of range ({start}) below minimum ({least}): {text}")]
     Below {
-        /// The number.
         start: u64,
         /// What is allowed.
         least: u8,
@@ -58,7 +57,6 @@ pub enum ParseFieldError {
     /// Above what the field allows.
     #[error("end of range ({end}) above maximum ({most}): {text}")]
     Above {
-        /// The number.
         end: u64,
         /// What is allowed.
         most: u8,
@@ -81,19 +79,13 @@ pub enum ParseFieldError {
     /// Neither a number nor a name of the field's.
     #[error("failed to parse int from {text}: strconv.Atoi: parsing {}: {reason}", quote(.text))]
     Number {
-        /// The text.
         text: String,
         /// What is wrong with it.
         reason: &'static str,
     },
     /// A number below 0.
     #[error("negative number ({number}) not allowed: {text}")]
-    Negative {
-        /// The number.
-        number: i64,
-        /// The text.
-        text: String,
-    },
+    Negative { number: i64, text: String },
 }
 
 impl Field {

@@ -2,12 +2,11 @@
 //!
 //! A value that does not fit its shape is written as an absent one: the types of `ray.io` cannot produce it.
 
-use std::fmt::Write;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::shape::{Field, Fields, Presence, Shape};
+use crate::go_json::write_string;
 use crate::quantity::Quantity;
 
 /// Go's zero time, the first second of the year 1.
@@ -145,42 +144,4 @@ fn go_time(text: &str) -> Option<String> {
             .ok()?
             .to_string(),
     )
-}
-
-/// A JSON string with Go's escapes: those of HTML too.
-fn write_string(text: &str, out: &mut String) {
-    out.push('"');
-    let mut rest = text;
-    while let Some(end) = rest.find(needs_escape) {
-        out.push_str(&rest[..end]);
-        rest = &rest[end..];
-        let Some(letter) = rest.chars().next() else { break };
-        escape(letter, out);
-        rest = &rest[letter.len_utf8()..];
-    }
-    out.push_str(rest);
-    out.push('"');
-}
-
-fn needs_escape(letter: char) -> bool {
-    matches!(
-        letter,
-        '"' | '\\' | '<' | '>' | '&' | '\0'..='\x1f' | '\u{2028}' | '\u{2029}'
-    )
-}
-
-fn escape(letter: char, out: &mut String) {
-    match letter {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        _ => {
-            // Writing to a string does not fail.
-            let _ = write!(out, "\\u{:04x}", u32::from(letter));
-        }
-    }
 }

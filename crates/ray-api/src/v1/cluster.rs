@@ -89,19 +89,16 @@ pub struct RayClusterSpec {
 
 impl RayClusterSpec {
     /// The worker groups, none when the field is absent.
-    #[must_use]
     pub fn worker_groups(&self) -> &[WorkerGroupSpec] {
         self.worker_group_specs.as_deref().unwrap_or_default()
     }
 
     /// Whether the Ray autoscaler runs for this cluster.
-    #[must_use]
     pub fn autoscaling(&self) -> bool {
         self.enable_in_tree_autoscaling == Some(true)
     }
 
     /// The autoscaler version that the spec names; `None` leaves the choice to Ray.
-    #[must_use]
     pub fn autoscaler_version(&self) -> Option<AutoscalerVersion> {
         self.autoscaler_options.as_ref().and_then(|options| options.version)
     }
@@ -142,13 +139,11 @@ pub struct AuthOptions {
 
 impl AuthOptions {
     /// Whether pods and dashboard calls carry a token.
-    #[must_use]
     pub fn token(&self) -> bool {
         self.mode == Some(AuthMode::Token)
     }
 
     /// Whether tokens are checked by the API server instead of compared with a Secret.
-    #[must_use]
     pub fn kubernetes_tokens(&self) -> bool {
         self.enable_k8s_token_auth == Some(true)
     }
@@ -461,7 +456,6 @@ pub enum IngressPathType {
 
 impl IngressPathType {
     /// The value on the wire.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "Exact",
@@ -523,19 +517,16 @@ pub struct WorkerGroupSpec {
 
 impl WorkerGroupSpec {
     /// Whether the group is to have no pods.
-    #[must_use]
     pub fn suspended(&self) -> bool {
         self.suspend == Some(true)
     }
 
     /// Pods of one replica, one at least: old clients write 0 for a value that nobody has set.
-    #[must_use]
     pub fn hosts(&self) -> i32 {
         self.num_of_hosts.unwrap_or(1).max(1)
     }
 
     /// Names of pods that the autoscaler wants deleted.
-    #[must_use]
     pub fn workers_to_delete(&self) -> &[String] {
         self.scale_strategy
             .as_ref()

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::conditions;
+
 /// Takes from a status what does not decode and can be done without: single conditions and times. The schema admits times
 /// that are none here, such as those of the year 9999 in a zone of the west, and through v1alpha1 conditions are not checked.
 pub fn keep_readable(status: &mut Value) {
@@ -107,8 +109,17 @@ pub const STATE_SUSPENDED: &str = "suspended";
 
 impl RayClusterStatus {
     /// Whether the cluster has been ready since it was created or resumed.
-    #[must_use]
     pub fn ready(&self) -> bool {
         self.state.as_deref() == Some(STATE_READY)
+    }
+
+    /// The condition of that type.
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        conditions::find(self.conditions.as_deref()?, type_)
+    }
+
+    /// Whether the condition of that type is true.
+    pub fn is_true(&self, type_: &str) -> bool {
+        conditions::is_true(self.conditions.as_deref().unwrap_or_default(), type_)
     }
 }

@@ -112,13 +112,11 @@ fn number(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 impl RayJobSpec {
     /// How the job is submitted; the schema's default when unset.
-    #[must_use]
     pub fn mode(&self) -> SubmissionMode {
         self.submission_mode.clone().unwrap_or(SubmissionMode::K8sJob)
     }
 
     /// Whether the job runs on a cluster that exists already.
-    #[must_use]
     pub fn selects_cluster(&self) -> bool {
         self.cluster_selector
             .as_ref()
@@ -126,13 +124,11 @@ impl RayJobSpec {
     }
 
     /// Whether the user wants the attempt stopped.
-    #[must_use]
     pub fn suspended(&self) -> bool {
         self.suspend == Some(true)
     }
 
     /// Whether the cluster goes after the end.
-    #[must_use]
     pub fn shuts_down(&self) -> bool {
         self.shutdown_after_job_finishes == Some(true)
     }
@@ -161,7 +157,6 @@ macro_rules! open_enum {
 
         impl $name {
             /// The value on the wire.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -244,7 +239,6 @@ open_enum! {
 
 impl JobStatus {
     /// Whether Ray will never change it again.
-    #[must_use]
     pub fn terminal(&self) -> bool {
         matches!(self, Self::Stopped | Self::Succeeded | Self::Failed)
     }
@@ -278,7 +272,6 @@ open_enum! {
 
 impl JobDeploymentStatus {
     /// Whether the RayJob has ended.
-    #[must_use]
     pub fn terminal(&self) -> bool {
         matches!(self, Self::Complete | Self::Failed)
     }
@@ -330,7 +323,6 @@ pub enum DeletionPolicyType {
 
 impl DeletionPolicyType {
     /// The value on the wire.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DeleteCluster => "DeleteCluster",
@@ -430,13 +422,11 @@ pub struct RayJobStatus {
 
 impl RayJobStatus {
     /// The phase; `New` when unset.
-    #[must_use]
     pub fn phase(&self) -> JobDeploymentStatus {
         self.job_deployment_status.clone().unwrap_or(JobDeploymentStatus::New)
     }
 
     /// Ray's status; `New` when unset.
-    #[must_use]
     pub fn ray_status(&self) -> JobStatus {
         self.job_status.clone().unwrap_or(JobStatus::New)
     }

@@ -1,12 +1,10 @@
 //! A RayCluster, and a cluster's spec inside another kind.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{Container, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::report::Report;
-use super::subject::Subject;
+use super::subject::{Carrier, Subject};
 use super::{
     Group, Violation, Violations, addresses, authentication, autoscaler, gcs, groups, history_server, metadata,
 };
@@ -15,7 +13,7 @@ use crate::conditions::{SUSPENDED, SUSPENDING};
 use crate::gates::FeatureGates;
 use crate::labels::ORIGINATED_FROM_CRD;
 use crate::v1::cluster::WorkerGroupSpec;
-use crate::v1::{RayCluster, RayClusterSpec};
+use crate::v1::{API_VERSION, RayCluster, RayClusterSpec};
 
 /// A RayCluster whose rules hold. What builds its children takes this, so that it needs no second look.
 #[derive(Clone, Debug)]
@@ -24,11 +22,8 @@ pub struct ValidCluster<'a> {
     pub metadata: &'a ObjectMeta,
     /// Name of the RayCluster.
     pub name: &'a str,
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its UID.
     pub uid: &'a str,
-    /// Its spec.
     pub spec: &'a RayClusterSpec,
     /// The Ray container of the head: the first of its template.
     pub head_container: &'a Container,
@@ -36,10 +31,23 @@ pub struct ValidCluster<'a> {
     pub groups: Vec<ValidWorkerGroup<'a>>,
 }
 
+impl ValidCluster<'_> {
+    /// The reference that makes the RayCluster the controller of a child.
+    pub fn owner_reference(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: API_VERSION.to_owned(),
+            kind: "RayCluster".to_owned(),
+            name: self.name.to_owned(),
+            uid: self.uid.to_owned(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        }
+    }
+}
+
 /// The spec of a cluster whose rules hold, inside another kind.
 #[derive(Clone, Debug)]
 pub struct ValidClusterSpec<'a> {
-    /// The spec.
     pub spec: &'a RayClusterSpec,
     /// The Ray container of the head: the first of its template.
     pub head_container: &'a Container,
@@ -50,7 +58,6 @@ pub struct ValidClusterSpec<'a> {
 /// A worker group whose rules hold.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidWorkerGroup<'a> {
-    /// The group.
     pub spec: &'a WorkerGroupSpec,
     /// Its Ray container: the first of its template.
     pub container: &'a Container,
@@ -84,7 +91,6 @@ pub fn cluster<'a>(cluster: &'a RayCluster, gates: &FeatureGates) -> Result<Vali
 }
 
 /// What is allowed and yet likely to go wrong. The controller says it and goes on.
-#[must_use]
 pub fn cluster_warnings(cluster: &RayCluster) -> Vec<Violation> {
     let mut report = Report::new(Group::Spec, "spec");
     let gates = FeatureGates::default();
@@ -95,19 +101,6 @@ pub fn cluster_warnings(cluster: &RayCluster) -> Vec<Violation> {
     };
     autoscaler::warn_of_restarts(&subject, &mut report);
     report.into_violations()
-}
-
-/// What the rules of a cluster's spec look at of the object that carries it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Carrier<'a> {
-    /// Name of the RayCluster; of one that is still to be made, a name of the same form.
-    pub(super) cluster_name: &'a str,
-    pub(super) annotations: Option<&'a BTreeMap<String, String>>,
-}
-
-/// A name of the form that the RayClusters of a RayJob or RayService have.
-pub(super) fn cluster_to_be(owner: &str) -> String {
-    format!("{owner}-{}", pod_names::suffix())
 }
 
 /// All rules of a cluster's spec.
@@ -166,15 +159,12 @@ fn upgrade_strategy(cluster: &RayCluster, report: &mut Report) {
 
 /// Rule S1. The conditions are the controller's own, so this is for a status that someone else has written.
 fn status(cluster: &RayCluster) -> Vec<Violation> {
-    let conditions = cluster.status.as_ref().and_then(|status| status.conditions.as_deref());
-    let on = |kind: &str| {
-        conditions
-            .unwrap_or_default()
-            .iter()
-            .any(|condition| condition.type_ == kind && condition.status == "True")
-    };
     let mut report = Report::new(Group::Status, "status");
-    if on(SUSPENDING) && on(SUSPENDED) {
+    if cluster
+        .status
+        .as_ref()
+        .is_some_and(|status| status.is_true(SUSPENDING) && status.is_true(SUSPENDED))
+    {
         report.add(
             "conditions",
             "invalid RayCluster State: rayv1.RayClusterSuspending and rayv1.RayClusterSuspended conditions should not be both \

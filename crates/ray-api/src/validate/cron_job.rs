@@ -3,9 +3,10 @@
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::cluster::{Carrier, cluster_to_be};
 use super::job::ValidJobSpec;
+use super::pod_names::cluster_to_be;
 use super::report::Report;
+use super::subject::Carrier;
 use super::{Group, Violations, job, metadata};
 use crate::cron::{self, Schedule};
 use crate::gates::FeatureGates;
@@ -19,11 +20,8 @@ pub struct ValidCronJob<'a> {
     pub metadata: &'a ObjectMeta,
     /// Name of the RayCronJob.
     pub name: &'a str,
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its UID.
     pub uid: &'a str,
-    /// Its spec.
     pub spec: &'a RayCronJobSpec,
     /// When it is due.
     pub schedule: Schedule,

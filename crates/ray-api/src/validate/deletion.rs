@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::job::INVALID;
-use super::report::{Joint, Report};
+use super::report::{JOB_INVALID as INVALID, Joint, Report};
 use crate::gates::{FeatureGates, Gate};
 use crate::v1::RayClusterSpec;
 use crate::v1::job::{DeletionPolicy, DeletionPolicyType, DeletionRule, DeletionStrategy, RayJobSpec};

@@ -3,20 +3,17 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
-use super::cluster::{Carrier, ValidClusterSpec, cluster_to_be};
-use super::report::Report;
-use super::subject::PodGroup;
+use super::cluster::ValidClusterSpec;
+use super::pod_names::cluster_to_be;
+use super::report::{JOB_INVALID as INVALID, Report};
+use super::subject::{Carrier, PodGroup};
 use super::{Group, Violation, Violations, addresses, cluster, deletion, metadata};
 use crate::gates::FeatureGates;
 use crate::go_quote::quote;
-use crate::labels;
-use crate::runtime_env;
 use crate::v1::RayJob;
 use crate::v1::cluster::AuthOptions;
 use crate::v1::job::{JobDeploymentStatus, RayJobSpec, SubmissionMode};
-
-/// Stands before most messages about a RayJob's spec.
-pub(super) const INVALID: &str = "The RayJob spec is invalid: ";
+use crate::{labels, metadata_version, runtime_env};
 
 /// A RayJob whose rules hold.
 #[derive(Clone, Debug)]
@@ -25,11 +22,8 @@ pub struct ValidJob<'a> {
     pub metadata: &'a ObjectMeta,
     /// Name of the RayJob.
     pub name: &'a str,
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its UID.
     pub uid: &'a str,
-    /// Its spec.
     pub spec: &'a RayJobSpec,
     /// How the job is submitted.
     pub mode: JobMode,
@@ -42,7 +36,6 @@ pub struct ValidJob<'a> {
 /// The spec of a job whose rules hold, inside another kind.
 #[derive(Clone, Debug)]
 pub struct ValidJobSpec<'a> {
-    /// The spec.
     pub spec: &'a RayJobSpec,
     /// How the job is submitted.
     pub mode: JobMode,
@@ -76,7 +69,6 @@ pub enum ClusterSource<'a> {
 
 impl JobMode {
     /// `None` for an unknown mode.
-    #[must_use]
     pub fn new(mode: &SubmissionMode) -> Option<Self> {
         match mode {
             SubmissionMode::K8sJob => Some(Self::K8sJob),
@@ -132,6 +124,7 @@ pub(super) fn spec<'a>(
     deletion::check(spec, gates, report);
     selector(spec, report);
     mode(spec, report);
+    submission(spec, report);
     let created = created_cluster(spec, carrier, gates, report);
     let runtime_env = runtime_environment(spec, report);
     limits(spec, report);
@@ -234,6 +227,42 @@ fn sidecar(spec: &RayJobSpec, report: &mut Report) {
         report.add(
             "rayClusterSpec.headGroupSpec.template.spec.restartPolicy",
             "restartPolicy for head Pod should be Never or unset when using SidecarMode",
+        );
+    }
+}
+
+/// What would keep a submitter from ever being made, and its cluster waiting for it. KubeRay finds it when the cluster is
+/// up.
+fn submission(spec: &RayJobSpec, report: &mut Report) {
+    if !matches!(spec.mode(), SubmissionMode::K8sJob | SubmissionMode::Sidecar) {
+        return;
+    }
+    if let Err(error) = metadata_version::check(spec) {
+        report.add("metadata", format!("{INVALID}{error}"));
+    }
+    let Some(template) = spec
+        .submitter_pod_template
+        .as_ref()
+        .filter(|_| spec.mode() == SubmissionMode::K8sJob)
+    else {
+        return;
+    };
+    let pod = template.spec.as_ref();
+    if pod.is_none_or(|pod| pod.containers.is_empty()) {
+        report.add(
+            "submitterPodTemplate.spec.containers",
+            format!("{INVALID}submitterPodTemplate must have at least one container"),
+        );
+        return;
+    }
+    let policy = pod.and_then(|pod| pod.restart_policy.as_deref()).unwrap_or_default();
+    if !matches!(policy, "Never" | "OnFailure") {
+        report.add(
+            "submitterPodTemplate.spec.restartPolicy",
+            format!(
+                "{INVALID}restartPolicy of submitterPodTemplate is {}, a Kubernetes Job allows Never and OnFailure",
+                quote(policy)
+            ),
         );
     }
 }

@@ -55,7 +55,6 @@ impl Form {
 }
 
 /// Why `value` is no DNS-1035 label: the names of Services, hence of everything that has one.
-#[must_use]
 pub fn dns_1035_label(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_LABEL {
@@ -68,7 +67,6 @@ pub fn dns_1035_label(value: &str) -> Vec<String> {
 }
 
 /// Why `value` is no DNS-1123 label.
-#[must_use]
 pub fn dns_1123_label(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_LABEL {
@@ -86,7 +84,6 @@ pub fn dns_1123_label(value: &str) -> Vec<String> {
 }
 
 /// Why `value` is no DNS-1123 subdomain: the names of most objects.
-#[must_use]
 pub fn dns_1123_subdomain(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_SUBDOMAIN {
@@ -99,7 +96,6 @@ pub fn dns_1123_subdomain(value: &str) -> Vec<String> {
 }
 
 /// Why `key` is no qualified name, the form of label keys: a name, or `domain/name`.
-#[must_use]
 pub fn qualified_name(key: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let name = match key.split('/').collect::<Vec<_>>()[..] {
@@ -131,7 +127,6 @@ pub fn qualified_name(key: &str) -> Vec<String> {
 }
 
 /// Why `value` is no value of a label.
-#[must_use]
 pub fn label_value(value: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if value.len() > MAX_LABEL {

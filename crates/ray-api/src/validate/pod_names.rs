@@ -17,8 +17,13 @@ use crate::v1::cluster::WorkerGroupSpec;
 const ANY_CLUSTER: &str = "c";
 
 /// As long as the ends that names get.
-pub(super) fn suffix() -> String {
+fn suffix() -> String {
     "0".repeat(SUFFIX_LENGTH)
+}
+
+/// A name of the form that the RayClusters of a RayJob or RayService have.
+pub(super) fn cluster_to_be(owner: &str) -> String {
+    format!("{owner}-{}", suffix())
 }
 
 /// The head's own name and those of the worker groups.

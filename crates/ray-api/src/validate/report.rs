@@ -2,6 +2,9 @@
 
 use super::{Group, Violation};
 
+/// Stands before most messages about a RayJob's spec.
+pub(super) const JOB_INVALID: &str = "The RayJob spec is invalid: ";
+
 /// The violations found below one field of an object.
 ///
 /// Paths are given relative to that field. The prefix stands before every message, because KubeRay wraps the error of a

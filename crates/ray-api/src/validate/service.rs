@@ -2,8 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::cluster::{Carrier, ValidClusterSpec, cluster_to_be};
+use super::cluster::ValidClusterSpec;
+use super::pod_names::cluster_to_be;
 use super::report::Report;
+use super::subject::Carrier;
 use super::{Group, Violations, addresses, cluster, metadata};
 use crate::annotations::INITIALIZING_TIMEOUT;
 use crate::gates::{FeatureGates, Gate};
@@ -21,11 +23,8 @@ pub struct ValidService<'a> {
     pub metadata: &'a ObjectMeta,
     /// Name of the RayService.
     pub name: &'a str,
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its UID.
     pub uid: &'a str,
-    /// Its spec.
     pub spec: &'a RayServiceSpec,
     /// The cluster to serve on.
     pub cluster: ValidClusterSpec<'a>,

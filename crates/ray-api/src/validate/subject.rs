@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec, VolumeMount};
 
-use super::cluster::Carrier;
 use crate::annotations::FT_ENABLED;
 use crate::environment::RAY_ENABLE_AUTOSCALER_V2;
 use crate::gates::FeatureGates;
@@ -16,6 +15,14 @@ pub(super) struct Subject<'a> {
     pub(super) spec: &'a RayClusterSpec,
     pub(super) carrier: &'a Carrier<'a>,
     pub(super) gates: &'a FeatureGates,
+}
+
+/// What the rules of a cluster's spec look at of the object that carries it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Carrier<'a> {
+    /// Name of the RayCluster; of one that is still to be made, a name of the same form.
+    pub(super) cluster_name: &'a str,
+    pub(super) annotations: Option<&'a BTreeMap<String, String>>,
 }
 
 /// A kind of pod of the cluster: the head or a worker group.

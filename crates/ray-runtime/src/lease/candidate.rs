@@ -40,7 +40,6 @@ pub enum Step {
 
 impl Candidate {
     /// A process that has never held the lease. No other that runs may have its identity.
-    #[must_use]
     pub fn new(identity: String) -> Self {
         Self {
             identity,
@@ -52,13 +51,11 @@ impl Candidate {
     }
 
     /// Who it is.
-    #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
     /// Whether it is in a term of its own, be its time over or not.
-    #[must_use]
     pub fn holds(&self) -> bool {
         self.term.is_some()
     }
@@ -142,7 +139,6 @@ impl Candidate {
 }
 
 /// The record of a lease that is given back, as client-go writes it.
-#[must_use]
 pub fn free(before: &LeaseSpec, now: Timestamp) -> LeaseSpec {
     LeaseSpec {
         holder_identity: Some(String::new()),

@@ -28,7 +28,6 @@ pub const RELEASE: Duration = Duration::from_secs(3);
 pub struct Options {
     /// Where the lease is.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// Who wants it. No other process that runs may have this identity.
     pub identity: String,
@@ -40,7 +39,6 @@ pub struct Options {
 
 /// Who this process is. A container that is started again is the same pod, and takes over its own lease; without the pod's
 /// UID each process is another: two of one host name must not share a lease.
-#[must_use]
 pub fn identity(instance: &str, pod_uid: Option<&str>, random: &Random) -> String {
     match pod_uid.filter(|uid| !uid.is_empty()) {
         Some(uid) => format!("{instance}_{uid}"),

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use futures::AsyncReadExt;
 use kube::Resource;
 use kube::api::ListParams;
+use ray_api::text;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -16,7 +17,6 @@ use serde_json::value::RawValue;
 use super::version::Position;
 use super::{Error, Follower};
 use crate::store::{Cached, Change};
-use crate::text;
 
 /// Objects of the first page. An object has at most 1.5 MB, so this is 30 MB at the worst.
 const FIRST_PAGE: usize = 20;

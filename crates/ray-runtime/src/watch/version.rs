@@ -49,7 +49,6 @@ impl Position {
         !self.spoken && self.since_opened() >= silence
     }
 
-    /// The version.
     pub fn version(&self) -> &str {
         &self.version
     }

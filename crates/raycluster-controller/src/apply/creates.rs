@@ -4,11 +4,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::Client;
-use kube::api::PostParams;
 use ray_api::conditions::reasons;
 use ray_api::validate::{ValidCluster, ValidWorkerGroup};
-use ray_runtime::answer::answer;
+use ray_runtime::calls::{CallError, Verb};
 use ray_runtime::object_key::ObjectKey;
 use ray_runtime::pod::{RayPod, SlimPod};
 
@@ -19,14 +17,12 @@ use crate::plan::ReplicaCreate;
 
 /// A pod about to be created. It is built when its turn comes: many of them, built, take much memory.
 pub enum NewPod<'a> {
-    /// The head.
     Head {
         /// End of its name.
         suffix: String,
     },
     /// A worker.
     Worker {
-        /// Its group.
         group: ValidWorkerGroup<'a>,
         /// Its place in the group.
         replica: ReplicaIdentity,
@@ -67,6 +63,7 @@ impl<'a> NewPod<'a> {
             Self::Head { .. } => target.cluster.spec.autoscaling().then_some(refused::Added::Autoscaler),
             Self::Worker { .. } => target
                 .context
+                .settings
                 .switches
                 .init_container
                 .then_some(refused::Added::WaitForGcs),
@@ -114,6 +111,7 @@ impl Applier {
 
     async fn create_pods(&self, target: &Target<'_>, key: &ObjectKey, pods: Vec<NewPod<'_>>, applied: &mut Applied) {
         let written = self
+            .calls
             .writes
             .slow_start(pods, self.turn(), async |new: NewPod<'_>| {
                 let is_head = matches!(new, NewPod::Head { .. });
@@ -179,12 +177,14 @@ impl Applier {
         let (created, hint) = self.send(target, new, pod, suffix).await;
         let created = match created {
             Ok(created) => RayPod::from(created),
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                let existing = self.pod_api(cluster.namespace).get(name).await;
-                let existing = existing.map_err(|source| Error::ReadPod {
-                    name: name.to_owned(),
-                    source,
-                })?;
+            Err(call) if call.already_exists() => {
+                // This writer holds a place already.
+                let existing = self.calls.objects::<SlimPod>(cluster.namespace).get_opt(name).await;
+                let existing = existing.map_err(|source| CallError::new(Verb::Read, "Pod", name, source))?;
+                let Some(existing) = existing else {
+                    // Gone again meanwhile: the next pass creates it.
+                    return Err(Error::CreatePod { call, hint });
+                };
                 let existing = RayPod::from(existing);
                 if !existing.controlled_by(cluster.uid) {
                     return Err(Error::ForeignPod { name: name.to_owned() });
@@ -200,15 +200,11 @@ impl Applier {
                 }
                 existing
             }
-            Err(source) => {
-                if !matches!(&source, kube::Error::Api(status) if status.code < 500) {
+            Err(call) => {
+                if !call.answered() {
                     self.unsettled.lost(key, name);
                 }
-                return Err(Error::CreatePod {
-                    name: name.to_owned(),
-                    hint,
-                    source,
-                });
+                return Err(Error::CreatePod { call, hint });
             }
         };
         self.children.pods.wrote(created);
@@ -222,11 +218,11 @@ impl Applier {
         new: &NewPod<'_>,
         pod: Pod,
         suffix: &str,
-    ) -> (Result<SlimPod, kube::Error>, String) {
+    ) -> (Result<SlimPod, CallError>, String) {
         yield_once().await;
-        let created = create::<_, SlimPod>(&self.client, pod).await;
+        let created = self.calls.create_in_place(pod).await;
         let refusal = match &created {
-            Err(error @ kube::Error::Api(status)) if status.code < 500 && status.code != 409 => answer(error),
+            Err(call) if call.answered() && !call.conflict() => call.answer(),
             _ => return (created, String::new()),
         };
         let added = new.added(target).filter(|added| refused::concerns(*added, &refusal));
@@ -237,26 +233,11 @@ impl Applier {
         if !refused::concede(&mut pod, added, &refusal) {
             return (created, refused::hint(&pod, added, &refusal));
         }
-        let again = create::<_, SlimPod>(&self.client, pod.clone()).await;
+        let again = self.calls.create_in_place(pod.clone()).await;
         let hint = again.as_ref().err();
-        let hint = hint.map(|error| refused::hint(&pod, added, &answer(error)));
+        let hint = hint.map(|call| refused::hint(&pod, added, &call.answer()));
         (again, hint.unwrap_or_default())
     }
-}
-
-/// Creates `object`, which is not kept meanwhile, and reads the answer as `Answer`, of which less is decoded.
-pub async fn create<K, Answer>(client: &Client, object: K) -> Result<Answer, kube::Error>
-where
-    K: kube::Resource<DynamicType = ()> + serde::Serialize,
-    Answer: serde::de::DeserializeOwned,
-{
-    let url = K::url_path(&(), object.meta().namespace.as_deref());
-    let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
-    drop(object);
-    let request = kube::core::Request::new(url)
-        .create(&PostParams::default(), body)
-        .map_err(kube::Error::BuildRequest)?;
-    client.request(request).await
 }
 
 /// Lets other tasks run between two pods that are built, each of which may be a megabyte. Wakes at once, so that whoever

@@ -5,12 +5,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::api::DeleteParams;
 use ray_api::conditions::reasons;
 use ray_api::labels;
 use ray_runtime::controller::Failure as _;
 use ray_runtime::object_key::ObjectKey;
-use ray_runtime::pod::{NodeType, RayPod};
+use ray_runtime::pod::{NodeType, RayPod, SlimPod};
 use ray_runtime::store::Cached;
 
 use super::unreplaced::Unreplaced;
@@ -25,7 +25,6 @@ impl Applier {
     pub(super) async fn delete_all(&self, target: &Target<'_>, why: DeleteAll) -> Result<(), Error> {
         let selector = format!("{}={}", labels::CLUSTER, target.cluster.name);
         let result = self.delete_collection(target.cluster.namespace, &selector).await;
-        let result = result.map_err(|source| Error::DeletePods { selector, source });
         target.story.deleted_all(why, result.as_ref().err());
         result
     }
@@ -35,20 +34,13 @@ impl Applier {
             return Ok(());
         };
         let result = self.delete_collection(target.cluster.namespace, &selector).await;
-        let result = result.map_err(|source| Error::DeletePods { selector, source });
         target.story.deleted_group(group, result.as_ref().err());
         result
     }
 
     /// Deletes every pod that `selector` selects.
-    pub async fn delete_collection(&self, namespace: &str, selector: &str) -> Result<(), kube::Error> {
-        let parameters = ListParams::default().labels(selector);
-        let api = self.pod_api(namespace);
-        let left = self
-            .writes
-            .one(api.delete_collection(&DeleteParams::default(), &parameters))
-            .await?;
-        for pod in left {
+    pub async fn delete_collection(&self, namespace: &str, selector: &str) -> Result<(), Error> {
+        for pod in self.calls.delete_collection::<SlimPod>(namespace, selector).await? {
             self.children.pods.wrote(RayPod::from(pod));
         }
         Ok(())
@@ -68,50 +60,33 @@ impl Applier {
                 self.pending.made(&key, &pod.group, replica);
             }
         }
-        let api = self.pod_api(target.cluster.namespace);
         // A refusal is no progress for which others would have to have their turn.
         let (refusals, turn) = (AtomicUsize::new(0), self.turn());
         let goes_on = |answered: usize| turn(answered.saturating_sub(refusals.load(Ordering::Relaxed)));
         let written = self
+            .calls
             .writes
             .slow_start(deletes, goes_on, async |delete: PodDelete| {
                 let PodDelete { pod, why } = delete;
-                // The UID keeps a late view from deleting a new pod of the same name.
-                let preconditions = Preconditions {
-                    uid: Some(pod.uid().to_owned()),
-                    resource_version: None,
-                };
-                let parameters = DeleteParams {
-                    preconditions: Some(preconditions),
-                    ..DeleteParams::default()
-                };
-                match api
-                    .delete(pod.name(), &parameters)
+                let parameters = DeleteParams::default();
+                match self
+                    .calls
+                    .delete_in_place::<SlimPod>(pod.key(), pod.uid(), parameters)
                     .await
-                    .map(|left| left.map(RayPod::from))
                 {
                     Ok(left) => {
-                        match left.filter(RayPod::terminating) {
-                            Some(left) => self.children.pods.wrote(left),
+                        match left {
+                            Some(left) => self.children.pods.wrote(RayPod::from(left)),
                             None => self.children.pods.removed(&pod),
                         }
                         Ok((pod, why, None))
                     }
-                    Err(kube::Error::Api(status)) if status.is_not_found() => {
-                        self.children.pods.removed(&pod);
-                        Ok((pod, why, None))
+                    Err(call) if call.refused() => {
+                        // This pod alone; the others go all the same.
+                        refusals.fetch_add(1, Ordering::Relaxed);
+                        Ok((pod, why, Some(Error::Call(call))))
                     }
-                    Err(source) => {
-                        let name = pod.name().to_owned();
-                        let error = Error::DeletePod { name, source };
-                        if error.refused() {
-                            // This pod alone; the others go all the same.
-                            refusals.fetch_add(1, Ordering::Relaxed);
-                            Ok((pod, why, Some(error)))
-                        } else {
-                            Err((pod, why, error))
-                        }
-                    }
+                    Err(call) => Err((pod, why, Error::Call(call))),
                 }
             })
             .await;
@@ -149,7 +124,6 @@ impl Applier {
 
 impl WhyDelete {
     /// For the event of a multi-host replica.
-    #[must_use]
     pub fn text(&self) -> &'static str {
         use crate::plan::WhyReplica;
         match self {

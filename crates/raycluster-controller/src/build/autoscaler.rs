@@ -12,7 +12,6 @@ use super::node::Node;
 use super::requirements::fixed_resources;
 use super::tls;
 
-/// Its name.
 pub(crate) const AUTOSCALER: &str = "autoscaler";
 const COMMAND: &str =
     "ray kuberay-autoscaler --cluster-name $(RAY_CLUSTER_NAME) --cluster-namespace $(RAY_CLUSTER_NAMESPACE)";
@@ -23,7 +22,7 @@ pub(super) fn container(node: &Node<'_>) -> Container {
         name: AUTOSCALER.to_owned(),
         image: node.group.container.image.clone(),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        command: Some(node.context.switches.bash()),
+        command: Some(node.context.settings.switches.bash()),
         args: Some(vec![COMMAND.to_owned()]),
         env: Some(environment()),
         resources: Some(fixed_resources("500m", "512Mi")),

@@ -12,23 +12,18 @@ use ray_api::labels;
 use ray_api::names::ChildName;
 use ray_api::validate::ValidCluster;
 
-use super::owner_reference;
-
 /// The name that the user gave in the head's pod template, if any.
-#[must_use]
 pub fn own_service_account<'a>(cluster: &ValidCluster<'a>) -> Option<&'a str> {
     let spec = cluster.spec.head_group_spec.template.spec.as_ref()?;
     spec.service_account_name.as_deref().filter(|name| !name.is_empty())
 }
 
 /// Name of the ServiceAccount that the head runs under while the autoscaler is on.
-#[must_use]
 pub fn service_account_name(cluster: &ValidCluster<'_>) -> String {
     ChildName::new(own_service_account(cluster).unwrap_or(cluster.name)).into()
 }
 
 /// The ServiceAccount.
-#[must_use]
 pub fn service_account(cluster: &ValidCluster<'_>) -> ServiceAccount {
     ServiceAccount {
         metadata: metadata(cluster, service_account_name(cluster)),
@@ -37,7 +32,6 @@ pub fn service_account(cluster: &ValidCluster<'_>) -> ServiceAccount {
 }
 
 /// The Role.
-#[must_use]
 pub fn role(cluster: &ValidCluster<'_>) -> Role {
     Role {
         metadata: metadata(cluster, role_name(cluster)),
@@ -50,7 +44,6 @@ pub fn role(cluster: &ValidCluster<'_>) -> Role {
 }
 
 /// The binding of the Role to the ServiceAccount.
-#[must_use]
 pub fn role_binding(cluster: &ValidCluster<'_>) -> RoleBinding {
     RoleBinding {
         metadata: metadata(cluster, role_name(cluster)),
@@ -69,7 +62,6 @@ pub fn role_binding(cluster: &ValidCluster<'_>) -> RoleBinding {
 }
 
 /// Name of the Role and of its binding.
-#[must_use]
 pub fn role_name(cluster: &ValidCluster<'_>) -> String {
     ChildName::new(cluster.name).into()
 }
@@ -94,7 +86,7 @@ fn metadata(cluster: &ValidCluster<'_>, name: String) -> ObjectMeta {
         name: Some(name),
         namespace: Some(cluster.namespace.to_owned()),
         labels: Some(labels),
-        owner_references: Some(vec![owner_reference(cluster)]),
+        owner_references: Some(vec![cluster.owner_reference()]),
         ..ObjectMeta::default()
     }
 }

@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar};
-use ray_api::gates::FeatureGates;
 use ray_api::head_service::HeadService;
-use ray_api::switches::Switches;
+use ray_api::settings::Settings;
 use ray_api::validate::ValidCluster;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the process that reach the objects of a cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Environment variables of the process.
-    pub switches: &'a Switches,
-    /// Feature gates of the process.
-    pub gates: &'a FeatureGates,
+    /// Settings of the process.
+    pub settings: &'a Settings,
     /// Pod part of the configuration file.
     pub defaults: &'a PodDefaults,
 }
@@ -38,13 +35,12 @@ pub struct PodDefaults {
 
 impl<'a> Context<'a> {
     /// The cluster's head Service.
-    #[must_use]
     pub fn head_service(&self, cluster: &ValidCluster<'a>) -> HeadService<'a> {
         HeadService {
             cluster: cluster.name,
             namespace: cluster.namespace,
             spec: cluster.spec,
-            switches: self.switches,
+            switches: &self.settings.switches,
         }
     }
 }

@@ -1,17 +1,15 @@
 //! A pod in the making: the Ray container apart from the others, so that every step can reach it.
 //!
-//! [`Draft::finish`] does what head and worker share, and must come last: the flags of `ray start`, the probes and the
-//! sizes of volumes follow from everything before.
+//! [`finish`](super::finish) comes last.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ray_api::environment as variables;
 use ray_api::{annotations, ports};
 
-use super::node::{Creator, Node, Role, cluster_annotation};
-use super::{environment, labels, owner, probes, resources, start_command, start_parameters, volumes};
+use super::node::{Node, cluster_annotation};
+use super::{labels, start_parameters};
 
 /// A pod in the making.
 #[derive(Clone, Debug)]
@@ -43,7 +41,7 @@ impl Draft {
                 labels: Some(labels::of(node)),
                 annotations: template.and_then(|metadata| metadata.annotations.clone()),
                 finalizers: template.and_then(|metadata| metadata.finalizers.clone()),
-                owner_references: Some(vec![owner::owner_reference(node.cluster)]),
+                owner_references: Some(vec![node.cluster.owner_reference()]),
                 ..ObjectMeta::default()
             },
             spec,
@@ -115,66 +113,9 @@ impl Draft {
         let containers = self.spec.init_containers.iter_mut().flatten();
         containers.filter(|container| container.name == super::init_container::WAIT_FOR_GCS)
     }
-
-    /// The pod.
-    pub(super) fn finish(mut self, node: &Node<'_>) -> Pod {
-        volumes::add(node, &mut self);
-        resources::infer(&self.ray, &mut self.params);
-        let command = start_command::text(node.role, &self.params);
-        start_command::apply(node, &mut self, &command);
-        for container in self.spec.init_containers.iter_mut().flatten() {
-            variables::append(
-                container,
-                variables::literal(variables::FQ_RAY_IP, node.head_domain_name.as_str()),
-            );
-            variables::append(container, variables::literal(variables::RAY_IP, node.head_host()));
-        }
-        environment::add(node, &mut self.ray, &command);
-        probes::add(node, &mut self);
-        self.add_defaults(node);
-        self.spec.containers = self.containers(node);
-        Pod {
-            metadata: self.metadata,
-            spec: Some(self.spec),
-            status: None,
-        }
-    }
-
-    fn add_defaults(&mut self, node: &Node<'_>) {
-        let defaults = node.context.defaults;
-        fill(&mut self.metadata.annotations, &defaults.default_pod_annotations);
-        fill(&mut self.metadata.labels, &defaults.default_pod_labels);
-        if node.creator == Creator::RayService {
-            let serves = match node.role {
-                Role::Head => "false",
-                Role::Worker => "true",
-            };
-            self.label(ray_api::labels::SERVE, serves);
-        }
-    }
-
-    fn containers(&mut self, node: &Node<'_>) -> Vec<Container> {
-        let configured = match node.role {
-            Role::Head => &node.context.defaults.head_sidecar_containers,
-            Role::Worker => &node.context.defaults.worker_sidecar_containers,
-        };
-        let mut containers = vec![std::mem::take(&mut self.ray)];
-        containers.append(&mut self.sidecars);
-        containers.extend(self.autoscaler.take());
-        containers.extend(self.collector.take());
-        containers.extend(configured.iter().cloned());
-        containers
-    }
 }
 
 /// `true` in any case.
 fn is_true(value: &str) -> bool {
     value.eq_ignore_ascii_case("true")
-}
-
-fn fill(map: &mut Option<BTreeMap<String, String>>, defaults: &BTreeMap<String, String>) {
-    for (key, value) in defaults {
-        let map = map.get_or_insert_default();
-        map.entry(key.clone()).or_insert_with(|| value.clone());
-    }
 }

@@ -33,13 +33,11 @@ pub enum FaultTolerance<'a> {
 
 impl<'a> FaultTolerance<'a> {
     /// As the cluster asks.
-    #[must_use]
     pub fn of(cluster: &ValidCluster<'a>) -> Self {
         Self::of_parts(cluster.metadata, cluster.spec)
     }
 
     /// The same for a cluster whose rules need not hold.
-    #[must_use]
     pub fn of_parts(metadata: &ObjectMeta, spec: &'a RayClusterSpec) -> Self {
         if let Some(options) = &spec.gcs_fault_tolerance_options {
             return match options.backend {
@@ -56,13 +54,11 @@ impl<'a> FaultTolerance<'a> {
     }
 
     /// Whether there is any.
-    #[must_use]
     pub fn enabled(&self) -> bool {
         *self != Self::Off
     }
 
     /// Whether the state is in Redis, which must be emptied when the cluster goes.
-    #[must_use]
     pub fn in_redis(&self) -> bool {
         match self {
             Self::Annotated | Self::Redis(_) => true,
@@ -72,7 +68,6 @@ impl<'a> FaultTolerance<'a> {
 }
 
 /// Namespace of the cluster's keys in Redis: the option, else the annotation, else the UID.
-#[must_use]
 pub fn storage_namespace<'a>(metadata: &'a ObjectMeta, spec: &'a RayClusterSpec) -> &'a str {
     let options = spec.gcs_fault_tolerance_options.as_ref();
     options
@@ -88,7 +83,6 @@ fn annotation<'a>(metadata: &'a ObjectMeta, key: &str) -> Option<&'a str> {
 }
 
 /// Name of the claim of the embedded storage: the user's, else one named after the cluster.
-#[must_use]
 pub fn claim_name(cluster: &str, options: &GcsFaultToleranceOptions) -> String {
     let storage = options.storage.as_ref();
     let own = storage.and_then(|storage| storage.claim_name.as_deref());

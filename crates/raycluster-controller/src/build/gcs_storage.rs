@@ -12,10 +12,8 @@ use ray_api::v1::cluster::{GcsEmbeddedStorage, GcsStorageDeletionPolicy};
 use ray_api::validate::ValidCluster;
 
 use super::fault_tolerance::{FaultTolerance, claim_name};
-use super::owner_reference;
 
 /// The claim; `None` when the cluster needs none or the user brings one.
-#[must_use]
 pub fn gcs_storage_claim(cluster: &ValidCluster<'_>) -> Option<PersistentVolumeClaim> {
     let FaultTolerance::Embedded(options) = FaultTolerance::of(cluster) else {
         return None;
@@ -30,7 +28,7 @@ pub fn gcs_storage_claim(cluster: &ValidCluster<'_>) -> Option<PersistentVolumeC
             name: Some(claim_name(cluster.name, options)),
             namespace: Some(cluster.namespace.to_owned()),
             labels: Some(BTreeMap::from([(labels::CLUSTER.to_owned(), cluster.name.to_owned())])),
-            owner_references: owned.then(|| vec![owner_reference(cluster)]),
+            owner_references: owned.then(|| vec![cluster.owner_reference()]),
             ..ObjectMeta::default()
         },
         spec: Some(spec(storage)),

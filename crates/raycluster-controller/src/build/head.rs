@@ -9,6 +9,7 @@ use ray_api::validate::ValidCluster;
 use ray_api::{KUBERAY_VERSION, annotations, environment as variables};
 
 use super::draft::Draft;
+use super::finish::finish;
 use super::node::Node;
 use super::{Context, autoscaler, autoscaler_access, collector, fault_tolerance, labels, tls};
 
@@ -23,10 +24,9 @@ pub struct HeadIdentity<'a> {
 
 /// Name of the head pod. With the switch for deterministic names it has no suffix; else a name in the user's pod
 /// template is taken as it is.
-#[must_use]
 pub fn head_pod_name(context: &Context<'_>, cluster: &ValidCluster<'_>, suffix: &str) -> String {
     let name = PodName::head(cluster.name);
-    if context.switches.deterministic_head_pod_name {
+    if context.settings.switches.deterministic_head_pod_name {
         return name.into();
     }
     let template = cluster.spec.head_group_spec.template.metadata.as_ref();
@@ -37,13 +37,11 @@ pub fn head_pod_name(context: &Context<'_>, cluster: &ValidCluster<'_>, suffix: 
 }
 
 /// Labels of the head pod.
-#[must_use]
 pub fn head_labels(context: &Context<'_>, cluster: &ValidCluster<'_>) -> BTreeMap<String, String> {
     labels::of(&Node::head(context, cluster))
 }
 
 /// The head pod.
-#[must_use]
 pub fn head_pod(context: &Context<'_>, cluster: &ValidCluster<'_>, identity: &HeadIdentity<'_>) -> Pod {
     let node = Node::head(context, cluster);
     let mut draft = Draft::new(&node, head_pod_name(context, cluster, identity.suffix));
@@ -57,7 +55,7 @@ pub fn head_pod(context: &Context<'_>, cluster: &ValidCluster<'_>, identity: &He
     collector::add(&node, &mut draft);
     draft.annotate(annotations::UPGRADE_STRATEGY_RECREATE_HASH, identity.spec_hash);
     draft.annotate(annotations::KUBERAY_VERSION, KUBERAY_VERSION);
-    draft.finish(&node)
+    finish(draft, &node)
 }
 
 fn add_autoscaler(node: &Node<'_>, draft: &mut Draft) {

@@ -16,17 +16,15 @@ use ray_api::v1::cluster::IngressPathType;
 use ray_api::validate::ValidCluster;
 use ray_api::{annotations, labels, names, ports};
 
+use super::Context;
 use super::node::cluster_annotation;
-use super::{Context, owner_reference};
 
 /// Whether the dashboard is to be reached from outside.
-#[must_use]
 pub fn wants_ingress(cluster: &ValidCluster<'_>) -> bool {
     cluster.spec.head_group_spec.enable_ingress == Some(true)
 }
 
 /// The Ingress.
-#[must_use]
 pub fn head_ingress(context: &Context<'_>, cluster: &ValidCluster<'_>) -> Ingress {
     let mut annotations = outside_annotations(cluster);
     annotations.remove(annotations::INGRESS_CLASS);
@@ -89,7 +87,7 @@ pub(super) fn outside_metadata(cluster: &ValidCluster<'_>) -> ObjectMeta {
     ObjectMeta {
         namespace: Some(cluster.namespace.to_owned()),
         labels: Some(labels),
-        owner_references: Some(vec![owner_reference(cluster)]),
+        owner_references: Some(vec![cluster.owner_reference()]),
         ..ObjectMeta::default()
     }
 }

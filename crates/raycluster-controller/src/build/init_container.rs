@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::Container;
 use super::node::Node;
 use super::requirements::fixed_resources;
 
-/// Its name.
 pub(crate) const WAIT_FOR_GCS: &str = "wait-gcs-ready";
 
 /// The init container, without what authentication, TLS and the build step add.
@@ -19,7 +18,7 @@ pub(super) fn wait_for_gcs(node: &Node<'_>) -> Container {
         image: ray.image.clone(),
         image_pull_policy: ray.image_pull_policy.clone(),
         security_context: ray.security_context.clone(),
-        command: Some(node.context.switches.bash()),
+        command: Some(node.context.settings.switches.bash()),
         args: Some(vec![script(&node.head_address())]),
         env: ray.env.clone(),
         volume_mounts: ray.volume_mounts.clone(),

@@ -42,7 +42,6 @@ pub enum Creator {
 
 impl Creator {
     /// As the label `ray.io/originated-from-crd` says.
-    #[must_use]
     pub fn of(cluster: &ValidCluster<'_>) -> Self {
         match cluster_label(cluster, labels::ORIGINATED_FROM_CRD) {
             Some("RayJob") => Self::RayJob,
@@ -51,8 +50,6 @@ impl Creator {
         }
     }
 
-    /// The kind.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RayCluster => "RayCluster",
@@ -156,7 +153,8 @@ impl<'a> Node<'a> {
     /// Whether Ray's processes speak TLS to each other.
     pub(super) fn tls(&self) -> bool {
         let options = self.cluster.spec.tls_options.as_ref();
-        self.context.gates.enabled(Gate::RayClusterMTLS) && options.is_some_and(|options| options.enabled == Some(true))
+        self.context.settings.gates.enabled(Gate::RayClusterMTLS)
+            && options.is_some_and(|options| options.enabled == Some(true))
     }
 
     /// The history server's collector, when it runs beside this node.
@@ -164,7 +162,7 @@ impl<'a> Node<'a> {
         let options = self.cluster.spec.history_server_options.as_ref();
         options
             .and_then(|options| options.collector_options.as_ref())
-            .filter(|_| self.context.gates.enabled(Gate::RayClusterHistoryServer))
+            .filter(|_| self.context.settings.gates.enabled(Gate::RayClusterHistoryServer))
     }
 }
 

@@ -16,7 +16,7 @@ use super::node::{Creator, Node, Role};
 
 /// Adds the probes that the user left out.
 pub(super) fn add(node: &Node<'_>, draft: &mut Draft) {
-    if !node.context.switches.probes {
+    if !node.context.settings.switches.probes {
         return;
     }
     let checks = Checks::new(node, draft);

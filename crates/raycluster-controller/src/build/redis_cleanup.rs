@@ -15,13 +15,12 @@ use ray_api::validate::ValidCluster;
 use ray_api::{annotations, environment as variables, labels, names};
 
 use super::requirements::fixed_resources;
-use super::{Context, HeadIdentity, head_pod, own_service_account, owner_reference, tls};
+use super::{Context, HeadIdentity, head_pod, own_service_account, tls};
 
 /// Seconds after which Kubernetes ends the Job.
 const DEADLINE: i64 = 300;
 
 /// The Job.
-#[must_use]
 pub fn redis_cleanup_job(context: &Context<'_>, cluster: &ValidCluster<'_>) -> Job {
     let identity = HeadIdentity {
         suffix: "",
@@ -35,7 +34,7 @@ pub fn redis_cleanup_job(context: &Context<'_>, cluster: &ValidCluster<'_>) -> J
             namespace: Some(cluster.namespace.to_owned()),
             labels: metadata.labels.clone(),
             annotations: metadata.annotations.clone(),
-            owner_references: Some(vec![owner_reference(cluster)]),
+            owner_references: Some(vec![cluster.owner_reference()]),
             ..ObjectMeta::default()
         },
         spec: Some(JobSpec {
@@ -106,7 +105,7 @@ fn run_cleanup(context: &Context<'_>, container: &mut Container) {
     let username = environment
         .into_iter()
         .any(|variable| variable.name == variables::REDIS_USERNAME);
-    container.command = Some(context.switches.bash());
+    container.command = Some(context.settings.switches.bash());
     container.args = Some(vec![script(username)]);
     // No probe fits a program that ends, and one that fails would end it.
     container.liveness_probe = None;

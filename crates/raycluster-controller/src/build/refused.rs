@@ -44,7 +44,6 @@ impl Added {
 }
 
 /// Whether a refusal may be about a container that is added.
-#[must_use]
 pub fn concerns(added: Added, refusal: &str) -> bool {
     let words = [OF_A_CONTAINER, OF_A_POD, RESTART_POLICY];
     words.iter().any(|word| refusal.contains(word)) || names(refusal, added.name())
@@ -57,7 +56,6 @@ fn names(refusal: &str, container: &str) -> bool {
 }
 
 /// Gives up what is refused of what is `added` to a pod as it was built; whether there was anything to give up.
-#[must_use]
 pub fn concede(pod: &mut Pod, added: Added, refusal: &str) -> bool {
     let Some(spec) = &mut pod.spec else {
         return false;
@@ -103,7 +101,6 @@ fn without_devices(resources: &ResourceRequirements) -> ResourceRequirements {
 }
 
 /// What a refusal of this pod does not say: that it may be about what is `added`, and what to set.
-#[must_use]
 pub fn hint(pod: &Pod, added: Added, refusal: &str) -> String {
     let Some(spec) = &pod.spec else {
         return String::new();

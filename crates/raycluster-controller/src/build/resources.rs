@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::apimachinery::pkg::api::resource;
 use ray_api::quantity::Quantity;
+use ray_api::resources::is_gpu;
 
 /// Kubernetes resources that Ray knows by another name.
 const ACCELERATORS: [(&str, &str); 2] = [("aws.amazon.com/neuroncore", "neuron_cores"), ("google.com/tpu", "TPU")];
@@ -94,21 +95,6 @@ fn whole(amounts: &Amounts, name: &str) -> Option<i64> {
 
 fn positive(amount: &resource::Quantity) -> Option<Quantity> {
     amount.0.parse().ok().filter(|amount: &Quantity| !amount.is_zero())
-}
-
-/// `…gpu`, or NVIDIA's slices: `nvidia.com/mig-2g.32gb`.
-pub(crate) fn is_gpu(name: &str) -> bool {
-    name.ends_with("gpu") || is_gpu_slice(name)
-}
-
-fn is_gpu_slice(name: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let slice = name
-        .strip_suffix("gb")
-        .and_then(|name| name.rsplit_once("nvidia.com/mig-"));
-    slice
-        .and_then(|(_, slice)| slice.split_once("g."))
-        .is_some_and(|(cores, memory)| digits(cores) && digits(memory))
 }
 
 /// The user's flag, with or without quotes around it.

@@ -29,7 +29,6 @@ pub const ROUTE_GROUP: &str = "route.openshift.io";
 pub struct RouteSpec {
     /// The Service.
     pub to: RouteTarget,
-    /// Its port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<RoutePort>,
     /// Whether hosts below this one are meant, too.
@@ -42,7 +41,6 @@ pub struct RouteSpec {
 pub struct RouteTarget {
     /// `Service`.
     pub kind: String,
-    /// Its name.
     pub name: String,
     /// Its share of the traffic among several.
     pub weight: Option<i32>,
@@ -57,7 +55,6 @@ pub struct RoutePort {
 }
 
 /// The Route.
-#[must_use]
 pub fn head_route(context: &Context<'_>, cluster: &ValidCluster<'_>) -> Route {
     let annotations = outside_annotations(cluster);
     let name = ChildName::route(&format!("{}-head-route", cluster.name), cluster.namespace);

@@ -8,8 +8,8 @@ use ray_api::service_ports::HeadPorts;
 use ray_api::validate::ValidCluster;
 use ray_api::{annotations, labels, names};
 
+use super::Context;
 use super::node::cluster_annotation;
-use super::{Context, owner_reference};
 
 /// Why a serve Service cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,15 +20,13 @@ use super::{Context, owner_reference};
 pub struct NoServePort;
 
 /// The head Service.
-#[must_use]
 pub fn head_service(context: &Context<'_>, cluster: &ValidCluster<'_>) -> Service {
     let mut service = context.head_service(cluster).for_cluster();
-    service.metadata.owner_references = Some(vec![owner_reference(cluster)]);
+    service.metadata.owner_references = Some(vec![cluster.owner_reference()]);
     service
 }
 
 /// Whether a stand-alone cluster asks for a serve Service.
-#[must_use]
 pub fn wants_serve_service(cluster: &ValidCluster<'_>) -> bool {
     cluster_annotation(cluster, annotations::ENABLE_SERVE_SERVICE) == Some("true")
 }
@@ -59,7 +57,6 @@ pub fn serve_service(cluster: &ValidCluster<'_>) -> Result<Service, NoServePort>
 }
 
 /// The Service that gives the pods of multi-host groups names; `None` when there is no such group.
-#[must_use]
 pub fn headless_worker_service(cluster: &ValidCluster<'_>) -> Option<Service> {
     cluster.groups.iter().find(|group| group.spec.hosts() > 1)?;
     let labels = map([(labels::HEADLESS_WORKER_SERVICE, cluster.name)]);
@@ -85,7 +82,7 @@ fn metadata(cluster: &ValidCluster<'_>, name: String, labels: BTreeMap<String, S
         name: Some(name),
         namespace: Some(cluster.namespace.to_owned()),
         labels: Some(labels),
-        owner_references: Some(vec![owner_reference(cluster)]),
+        owner_references: Some(vec![cluster.owner_reference()]),
         ..ObjectMeta::default()
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn apply(node: &Node<'_>, draft: &mut Draft, command: &str) {
         return;
     }
     let generated = format!("{FILE_LIMIT}{command}");
-    ray.command = Some(node.context.switches.bash());
+    ray.command = Some(node.context.settings.switches.bash());
     ray.args = Some(vec![if own.is_empty() {
         generated
     } else {

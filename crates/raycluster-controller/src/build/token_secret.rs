@@ -11,10 +11,7 @@ use ray_api::authentication::{TOKEN_KEY, generated_secret};
 use ray_api::labels;
 use ray_api::validate::ValidCluster;
 
-use super::owner_reference;
-
 /// The Secret; `None` when the user brings one or none is needed. `token` is a fresh random text.
-#[must_use]
 pub fn token_secret(cluster: &ValidCluster<'_>, token: &str) -> Option<Secret> {
     let name = generated_secret(cluster.spec.auth_options.as_ref(), cluster.name)?;
     let token = ByteString(token.as_bytes().to_vec());
@@ -23,7 +20,7 @@ pub fn token_secret(cluster: &ValidCluster<'_>, token: &str) -> Option<Secret> {
             name: Some(name),
             namespace: Some(cluster.namespace.to_owned()),
             labels: Some(BTreeMap::from([(labels::CLUSTER.to_owned(), cluster.name.to_owned())])),
-            owner_references: Some(vec![owner_reference(cluster)]),
+            owner_references: Some(vec![cluster.owner_reference()]),
             ..ObjectMeta::default()
         },
         data: Some(BTreeMap::from([(TOKEN_KEY.to_owned(), token)])),

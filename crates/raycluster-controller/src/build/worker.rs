@@ -7,6 +7,7 @@ use ray_api::v1::cluster::AutoscalerVersion;
 use ray_api::validate::{ValidCluster, ValidWorkerGroup};
 
 use super::draft::Draft;
+use super::finish::finish;
 use super::node::Node;
 use super::{Context, collector, fault_tolerance, init_container, tls};
 
@@ -37,7 +38,6 @@ impl ReplicaIdentity {
 }
 
 /// Name of a worker pod. A name in the user's pod template is ignored: the pods of a group share it.
-#[must_use]
 pub fn worker_pod_name(cluster: &ValidCluster<'_>, group: &ValidWorkerGroup<'_>, suffix: &str) -> String {
     PodName::worker(cluster.name, &group.spec.group_name)
         .with_suffix(suffix)
@@ -45,7 +45,6 @@ pub fn worker_pod_name(cluster: &ValidCluster<'_>, group: &ValidWorkerGroup<'_>,
 }
 
 /// A worker pod.
-#[must_use]
 pub fn worker_pod(
     context: &Context<'_>,
     cluster: &ValidCluster<'_>,
@@ -55,7 +54,7 @@ pub fn worker_pod(
 ) -> Pod {
     let node = Node::worker(context, cluster, group);
     let mut draft = Draft::new(&node, worker_pod_name(cluster, group, suffix));
-    if context.switches.init_container {
+    if context.settings.switches.init_container {
         draft.init_containers().push(init_container::wait_for_gcs(&node));
     }
     for (key, value) in replica.labels() {
@@ -70,5 +69,5 @@ pub fn worker_pod(
     draft.add_authentication(&node);
     tls::add(&node, &mut draft);
     collector::add(&node, &mut draft);
-    draft.finish(&node)
+    finish(draft, &node)
 }

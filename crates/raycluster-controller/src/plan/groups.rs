@@ -4,33 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ray_api::gates::Gate;
-use ray_api::validate::{ValidCluster, ValidWorkerGroup};
+use ray_api::replicas::desired_pods;
+use ray_api::validate::ValidCluster;
 use ray_runtime::pod::{NodeType, RayPod};
 
+use super::group::{Group, Situation, unused};
 use super::requests::{self, Decision, Requests};
 use super::{Plan, ReplicaCreate, Rules, WhyDelete, multi_host, unhealthy};
 use crate::observe::Observed;
 use crate::presence::counts;
-use crate::replicas::desired_pods;
-use crate::restraint::Restraint;
-
-/// What the plan of every group rests on.
-#[derive(Clone, Copy)]
-pub(super) struct Situation<'a> {
-    pub(super) observed: &'a Observed,
-    pub(super) rules: Rules<'a>,
-    /// What bounds deletions at the autoscaler's request.
-    pub(super) restraint: Option<Restraint<'a>>,
-    /// Whether surplus pods go by number: with the autoscaler on they go by name, unless a switch says otherwise.
-    pub(super) scales_down: bool,
-}
-
-/// A worker group and its index in the spec.
-#[derive(Clone, Copy)]
-pub(super) struct Group<'a> {
-    pub(super) index: usize,
-    pub(super) group: ValidWorkerGroup<'a>,
-}
 
 type Pods<'a> = BTreeMap<&'a str, Vec<Arc<RayPod>>>;
 
@@ -40,7 +22,7 @@ pub(super) fn plan(plan: &mut Plan, cluster: &ValidCluster<'_>, observed: &Obser
         observed,
         rules,
         restraint: requests::restraint(cluster, observed, rules),
-        scales_down: !cluster.spec.autoscaling() || rules.switches.random_pod_delete,
+        scales_down: !cluster.spec.autoscaling() || rules.settings.switches.random_pod_delete,
     };
     let mut pods_of = Pods::new();
     for pod in observed.pods.iter().filter(|pod| pod.node_type != NodeType::Head) {
@@ -52,7 +34,7 @@ pub(super) fn plan(plan: &mut Plan, cluster: &ValidCluster<'_>, observed: &Obser
         let group = Group { index, group: *group };
         if group.group.spec.suspended() {
             suspended(plan, name, pods);
-        } else if group.group.spec.hosts() > 1 && rules.gates.enabled(Gate::RayMultiHostIndexing) {
+        } else if group.group.spec.hosts() > 1 && rules.settings.gates.enabled(Gate::RayMultiHostIndexing) {
             multi_host::plan(plan, situation, group, pods);
         } else {
             single_host(plan, situation, group, pods);
@@ -136,7 +118,7 @@ fn create(plan: &mut Plan, situation: Situation<'_>, group: Group<'_>, present: 
         .saturating_sub(present.len());
     let now = missing.min(plan.room_for_creates());
     plan.more |= now < missing;
-    let indexed = situation.rules.gates.enabled(Gate::RayMultiHostIndexing);
+    let indexed = situation.rules.settings.gates.enabled(Gate::RayMultiHostIndexing);
     let used = present.iter().filter_map(|pod| pod.replica_index).collect();
     let mut unused = unused(&used);
     plan.creates.extend((0..now).map(|_| ReplicaCreate {
@@ -159,9 +141,4 @@ fn scale_down(plan: &mut Plan, mut present: Vec<&Arc<RayPod>>, surplus: usize) {
     for pod in present.into_iter().take(surplus).filter(|pod| !goes(pod)) {
         plan.delete(pod, WhyDelete::ScaleDown);
     }
-}
-
-/// The numbers 0, 1, … that are not in use, without a look at those that nobody asks for.
-pub(super) fn unused(used: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
-    (0..=i32::MAX).filter(|index| !used.contains(index))
 }

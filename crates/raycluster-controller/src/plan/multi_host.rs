@@ -9,13 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ray_api::replicas::desired_replicas;
 use ray_runtime::pod::RayPod;
 
-use super::groups::{Group, Situation, unused};
+use super::group::{Group, Situation, unused};
 use super::requests::{self, Decision, Replica, Requests};
 use super::{Hosts, Plan, ReplicaCreate, WhyDelete, WhyReplica, unhealthy};
 use crate::presence::counts;
-use crate::replicas::desired_replicas;
 
 /// A group with what its plan rests on.
 #[derive(Clone, Copy)]

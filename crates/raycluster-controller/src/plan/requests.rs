@@ -18,7 +18,7 @@ pub(super) fn restraint<'a>(
     observed: &Observed,
     rules: Rules<'a>,
 ) -> Option<Restraint<'a>> {
-    let percent = rules.switches.autoscaler_max_deletion_percent?;
+    let percent = rules.settings.switches.autoscaler_max_deletion_percent?;
     let heads = observed.heads();
     cluster.spec.autoscaling().then(|| Restraint {
         percent,
@@ -29,7 +29,6 @@ pub(super) fn restraint<'a>(
 
 /// A group with what is asked of it.
 pub(super) struct Requests<'a> {
-    /// Its name.
     pub(super) group: &'a str,
     /// Its ready replicas.
     pub(super) ready: usize,

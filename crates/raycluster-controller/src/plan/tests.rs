@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proptest::prelude::*;
+use ray_api::gates::FeatureGates;
 use ray_api::v1::RayCluster;
 use ray_api::validate;
 use ray_runtime::pod::SlimPod;
@@ -28,8 +29,7 @@ struct World {
     annotations: Value,
     pods: Vec<Value>,
     conditions: Vec<(&'static str, bool)>,
-    switches: Switches,
-    gates: FeatureGates,
+    settings: Settings,
     spec_hash: &'static str,
     spent: Spent,
     making: Making,
@@ -49,8 +49,7 @@ impl World {
             annotations: json!({}),
             pods: Vec::new(),
             conditions: Vec::new(),
-            switches: Switches::default(),
-            gates: FeatureGates::default(),
+            settings: Settings::default(),
             spec_hash: "same",
             spent: Spent::new(),
             making: Making::new(),
@@ -104,7 +103,7 @@ impl World {
             "spec": self.spec,
         }))
         .unwrap();
-        let valid = validate::cluster(&cluster, &self.gates).unwrap();
+        let valid = validate::cluster(&cluster, &self.settings.gates).unwrap();
         let conditions = self.conditions.iter().map(|(type_, status)| Condition {
             type_: (*type_).to_owned(),
             status: if *status { "True" } else { "False" }.to_owned(),
@@ -126,8 +125,7 @@ impl World {
             ..Observed::default()
         };
         let rules = Rules {
-            switches: &self.switches,
-            gates: &self.gates,
+            settings: &self.settings,
             spec_hash: self.spec_hash,
             spent: &self.spent,
             making: &self.making,
@@ -263,7 +261,7 @@ fn workers_are_replaced_under_the_smallest_free_index() {
     let mut world = World::running(3);
     world.pods.retain(|pod| pod["metadata"]["name"] != "w003");
     assert_eq!(indexes(&world.plan()), [Some(1)]);
-    world.gates = FeatureGates::default().with(ray_api::gates::Gate::RayMultiHostIndexing, false);
+    world.settings.gates = FeatureGates::default().with(ray_api::gates::Gate::RayMultiHostIndexing, false);
     assert_eq!(indexes(&world.plan()), [None]);
 }
 
@@ -293,7 +291,7 @@ fn the_autoscaler_scales_down_by_name_alone() {
         (names(&plan), &plan.deletes[0].why),
         (vec!["w003"], &WhyDelete::AutoscalerRequest)
     );
-    world.switches.random_pod_delete = true;
+    world.settings.switches.random_pod_delete = true;
     assert_eq!(world.plan().deletes.len(), 2);
     world.group()["replicas"] = json!(6);
     world.group()["scaleStrategy"] = json!({});
@@ -343,7 +341,7 @@ fn suspension_is_recorded_before_it_is_carried_out() {
 #[test]
 fn suspension_without_conditions_follows_the_field() {
     let mut world = World::running(2);
-    world.gates = FeatureGates::default().with(ray_api::gates::Gate::RayClusterStatusConditions, false);
+    world.settings.gates = FeatureGates::default().with(ray_api::gates::Gate::RayClusterStatusConditions, false);
     world.spec["suspend"] = json!(true);
     assert_eq!(world.plan().delete_all, Some(DeleteAll::Suspension));
 }
@@ -512,8 +510,8 @@ proptest! {
         world.group()["replicas"] = json!(after);
         world.group()["numOfHosts"] = json!(hosts);
         world.spec["enableInTreeAutoscaling"] = json!(autoscaling);
-        world.switches.random_pod_delete = random_delete;
-        world.switches.autoscaler_max_deletion_percent = bounded.then_some(20);
+        world.settings.switches.random_pod_delete = random_delete;
+        world.settings.switches.autoscaler_max_deletion_percent = bounded.then_some(20);
         world.settle();
         let heads = world.decoded().iter().filter(|pod| pod.node_type == ray_runtime::pod::NodeType::Head).count();
         prop_assert_eq!(heads, 1);

@@ -1,14 +1,14 @@
 //! The conditions of a RayCluster: one function each.
 //!
 //! Traps: `RayClusterProvisioned` freezes once it is true, until a suspension has completed. `ReplicaFailure` is removed
-//! and not set to false, and so are the two that say that something is held back. A condition's transition time changes with its status alone. The API
+//! and not set to false, and so are the two that say that something is held back. The API
 //! server refuses a whole status for one reason that is none, so Kubernetes' own are looked at before they are taken.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ray_api::conditions::{
-    HEAD_POD_READY, PODS_HELD_BACK, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING, WORKER_DELETION_HELD_BACK,
-    is_reason, is_status, reasons,
+    self, HEAD_POD_READY, PODS_HELD_BACK, PROVISIONED, REPLICA_FAILURE, SUSPENDED, SUSPENDING,
+    WORKER_DELETION_HELD_BACK, is_reason, is_status, reasons,
 };
 use ray_runtime::pod::RayPod;
 
@@ -28,53 +28,16 @@ pub fn set_all(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestam
     worker_deletion_held_back(conditions, facts, now);
 }
 
-/// Sets one condition; its place in the list stays.
-pub fn set(conditions: &mut Vec<Condition>, now: Timestamp, type_: &str, status: bool, reason: &str, message: &str) {
-    set_text(
-        conditions,
-        now,
-        type_,
-        if status { "True" } else { "False" },
-        reason,
-        message,
-    );
-}
-
-fn set_text(conditions: &mut Vec<Condition>, now: Timestamp, type_: &str, status: &str, reason: &str, message: &str) {
-    let new = Condition {
-        type_: type_.to_owned(),
-        status: status.to_owned(),
-        reason: reason.to_owned(),
-        message: cut(message),
-        last_transition_time: Time(now),
-        observed_generation: None,
-    };
-    match conditions.iter_mut().find(|condition| condition.type_ == type_) {
-        Some(old) => {
-            let last_transition_time = if old.status == new.status {
-                old.last_transition_time.clone()
-            } else {
-                new.last_transition_time
-            };
-            *old = Condition {
-                last_transition_time,
-                ..new
-            };
-        }
-        None => conditions.push(new),
-    }
-}
-
-/// Kubernetes takes messages of up to 32,768 bytes; a list of refusals can be longer.
-fn cut(message: &str) -> String {
-    const LONGEST: usize = 4096;
-    message.chars().take(LONGEST).collect()
+/// Sets one condition to true or false.
+fn set(conditions: &mut Vec<Condition>, now: Timestamp, type_: &str, status: bool, reason: &str, message: &str) {
+    let status = if status { "True" } else { "False" };
+    conditions::set(conditions, now, type_, status, reason, message);
 }
 
 fn replica_failure(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Timestamp) {
     match (&facts.replica_failure, facts.failed) {
         (Some((reason, message)), _) => set(conditions, now, REPLICA_FAILURE, true, reason, message),
-        (None, false) => conditions.retain(|condition| condition.type_ != REPLICA_FAILURE),
+        (None, false) => conditions::remove(conditions, REPLICA_FAILURE),
         (None, true) => {}
     }
 }
@@ -88,7 +51,7 @@ fn head_pod_ready(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Times
         ),
         Some(head) => readiness(head, now),
     };
-    set_text(conditions, now, HEAD_POD_READY, &status, &reason, &message);
+    conditions::set(conditions, now, HEAD_POD_READY, &status, &reason, &message);
 }
 
 /// The pod's own `Ready` condition, with the trouble of the first container that has one.
@@ -124,10 +87,7 @@ fn readiness(pod: &RayPod, now: Timestamp) -> (String, String, String) {
 }
 
 fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: Suspension, now: Timestamp) {
-    let done = conditions
-        .iter()
-        .any(|condition| condition.type_ == PROVISIONED && condition.status == "True");
-    if done || suspension == Suspension::Suspended {
+    if conditions::is_true(conditions, PROVISIONED) || suspension == Suspension::Suspended {
         return;
     }
     if facts.present.len() >= facts.wanted && all_running(&facts.present) {
@@ -141,10 +101,7 @@ fn provisioned(conditions: &mut Vec<Condition>, facts: &Facts<'_>, suspension: S
             message,
         );
     } else {
-        let mut message = "RayCluster Pods are being provisioned for first time".to_owned();
-        if let Some(why) = why_not_provisioned(facts, now) {
-            message = format!("{message}; {why}");
-        }
+        let message = conditions::provisioning(why_not_provisioned(facts, now).as_deref());
         set(
             conditions,
             now,
@@ -174,7 +131,7 @@ fn pods_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>, now: Times
                 .unwrap_or(reasons::UNKNOWN);
             set(conditions, now, PODS_HELD_BACK, true, reason, &message);
         }
-        None => conditions.retain(|condition| condition.type_ != PODS_HELD_BACK),
+        None => conditions::remove(conditions, PODS_HELD_BACK),
     }
 }
 
@@ -192,7 +149,7 @@ fn worker_deletion_held_back(conditions: &mut Vec<Condition>, facts: &Facts<'_>,
             let (reason, message) = (first.why.reason(), groups.join(". "));
             set(conditions, now, WORKER_DELETION_HELD_BACK, true, reason, &message);
         }
-        [] => conditions.retain(|condition| condition.type_ != WORKER_DELETION_HELD_BACK),
+        [] => conditions::remove(conditions, WORKER_DELETION_HELD_BACK),
     }
 }
 

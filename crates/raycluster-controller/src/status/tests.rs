@@ -89,7 +89,7 @@ fn pod(name: &str, node_type: &str, phase: &str, ready: &str) -> Value {
 
 /// Status, reason and message of a condition.
 fn condition(status: &RayClusterStatus, type_: &str) -> (String, String, String) {
-    let condition = crate::plan::condition(Some(status), type_).expect("the condition");
+    let condition = status.condition(type_).expect("the condition");
     (
         condition.status.clone(),
         condition.reason.clone(),
@@ -291,7 +291,7 @@ fn a_worker_that_waits_for_its_head_says_so() {
     let status = passes.next();
     assert_eq!(provisioning(&status), waits);
     assert!(
-        crate::plan::condition(Some(&status), types::PODS_HELD_BACK).is_none(),
+        status.condition(types::PODS_HELD_BACK).is_none(),
         "it is as it should be"
     );
     let sidecar = json!({"name": "istio-proxy", "state": {"running": {}}});
@@ -340,10 +340,7 @@ fn a_crash_loop_is_a_condition_with_its_exit_code_also_later() {
         pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     }
     let status = passes.next();
-    assert!(
-        crate::plan::condition(Some(&status), types::PODS_HELD_BACK).is_none(),
-        "they go"
-    );
+    assert!(status.condition(types::PODS_HELD_BACK).is_none(), "they go");
 }
 
 #[test]
@@ -360,7 +357,7 @@ fn what_is_held_back_from_the_autoscaler_is_a_condition() {
     assert!(is(&status, types::WORKER_DELETION_HELD_BACK, "True", "HeadPodNotReady"));
     assert!(condition(&status, types::WORKER_DELETION_HELD_BACK).2.contains("w1"));
     passes.held_back.clear();
-    assert!(crate::plan::condition(Some(&passes.next()), types::WORKER_DELETION_HELD_BACK).is_none());
+    assert!(passes.next().condition(types::WORKER_DELETION_HELD_BACK).is_none());
 }
 
 /// Forged statuses of pods and, through v1alpha1, of the RayCluster: one such condition, and no status is accepted any more.
@@ -412,7 +409,7 @@ fn a_refused_pod_is_a_condition_until_a_pass_without_an_error() {
     );
     passes.failed = false;
     let status = passes.next();
-    assert!(crate::plan::condition(Some(&status), types::REPLICA_FAILURE).is_none());
+    assert!(status.condition(types::REPLICA_FAILURE).is_none());
     assert!(status.ready());
 }
 
@@ -420,7 +417,8 @@ fn a_refused_pod_is_a_condition_until_a_pass_without_an_error() {
 fn transition_times_change_with_the_status_alone() {
     let mut passes = Passes::new();
     let time = |status: &RayClusterStatus| {
-        crate::plan::condition(Some(status), types::HEAD_POD_READY)
+        status
+            .condition(types::HEAD_POD_READY)
             .unwrap()
             .last_transition_time
             .0

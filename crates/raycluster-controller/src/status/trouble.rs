@@ -14,14 +14,12 @@ use crate::build::{AUTOSCALER, WAIT_FOR_GCS};
 use crate::unscheduled;
 
 /// What keeps the pod from running.
-#[must_use]
 pub fn of(pod: &RayPod, now: Timestamp) -> Option<Cow<'_, Trouble>> {
     let known = pod.held_back.as_deref().map(Cow::Borrowed);
     known.or_else(|| unscheduled::trouble(pod, now).map(Cow::Owned))
 }
 
 /// Reason and message of the first pod that cannot run, with the number of the others.
-#[must_use]
 pub fn held_back(pods: &[Arc<RayPod>], now: Timestamp) -> Option<(String, String)> {
     let stay = pods.iter().filter(|pod| !pod.terminating());
     let mut held_back = stay.filter_map(|pod| Some((pod, of(pod, now)?)));
@@ -57,7 +55,6 @@ fn of_pod(
 }
 
 /// Says of a worker that it waits for the head, and where to look when the head is ready.
-#[must_use]
 pub fn waits_for_head(pods: &[Arc<RayPod>], head: Option<&RayPod>) -> Option<String> {
     let waits = |pod: &&Arc<RayPod>| pod.init_container.as_deref() == Some(WAIT_FOR_GCS);
     let pod = pods.iter().find(waits)?;

@@ -11,8 +11,6 @@ use ray_api::conditions::{HEAD_POD_READY, PROVISIONED};
 use ray_api::v1::RayClusterStatus;
 use ray_runtime::pod::{NodeType, RayPod};
 
-use crate::plan::condition;
-
 /// Between the creation of the first pod and the first status.
 const FIRST: SignedDuration = SignedDuration::from_secs(2);
 /// Between two steps of a cluster that has been ready once, and before the head's readiness is told.
@@ -21,7 +19,6 @@ const STEP: SignedDuration = SignedDuration::from_secs(1);
 const STARTING_STEP: SignedDuration = SignedDuration::from_secs(20);
 
 /// How long the write of `new` may wait from now on; zero or less when it may not. `pods` are those that exist.
-#[must_use]
 pub fn may_wait(
     stored: Option<&RayClusterStatus>,
     new: &RayClusterStatus,
@@ -67,7 +64,7 @@ fn names_head_that_goes(stored: Option<&RayClusterStatus>, new: &RayClusterStatu
 }
 
 fn holds(status: Option<&RayClusterStatus>, type_: &str) -> bool {
-    condition(status, type_).is_some_and(|condition| condition.status == "True")
+    status.is_some_and(|status| status.is_true(type_))
 }
 
 /// Type and reason of the conditions that hold.

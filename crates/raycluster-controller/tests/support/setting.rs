@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ray_api::gates::FeatureGates;
+use ray_api::settings::Settings;
 use ray_api::switches::Switches;
 use ray_api::v1::RayCluster;
 use raycluster_controller::build::{Context, PodDefaults};
 
 pub struct Setting {
     pub name: String,
-    pub switches: Switches,
-    pub gates: FeatureGates,
+    pub settings: Settings,
     pub defaults: PodDefaults,
 }
 
@@ -49,8 +48,10 @@ impl Setting {
         let configuration = fs::read_to_string(folder.join("configuration.yaml"));
         Self {
             name: stem(folder),
-            switches: Switches::read(get).unwrap(),
-            gates: get("FEATURE_GATES").unwrap_or_default().parse().unwrap(),
+            settings: Settings {
+                switches: Switches::read(get).unwrap(),
+                gates: get("FEATURE_GATES").unwrap_or_default().parse().unwrap(),
+            },
             defaults: configuration.map_or_else(
                 |_| PodDefaults::default(),
                 |text| serde_saphyr::from_str(&text).unwrap(),
@@ -60,8 +61,7 @@ impl Setting {
 
     pub fn context(&self) -> Context<'_> {
         Context {
-            switches: &self.switches,
-            gates: &self.gates,
+            settings: &self.settings,
             defaults: &self.defaults,
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ray_api::switches::Switches;
 use ray_api::v1::{RayCluster, RayJob};
+use ray_dashboard::address::dashboard_address;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -103,7 +104,7 @@ fn children_are_kuberays() {
                 ours
             }
         };
-        let dashboard = head_service::dashboard_address(&cluster, &switches).unwrap();
+        let dashboard = dashboard_address(&cluster, &switches).unwrap();
         assert_eq!(Some(dashboard.as_str()), status.dashboard_url.as_deref(), "{name}");
         let submission = Submission {
             cluster: &cluster,

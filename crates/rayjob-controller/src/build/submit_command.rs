@@ -7,13 +7,11 @@
 use std::borrow::Cow;
 
 use ray_api::go_quote::quote;
-use ray_api::runtime_env;
 use ray_api::v1::RayJobSpec;
+use ray_api::{go_json, runtime_env};
 use serde_json::Value;
 
-use super::go_json;
 use super::submit_program::Arguments;
-use crate::metadata_version::{self, MetadataVersionError};
 
 /// What the script follows from.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +30,6 @@ pub enum SubmitCommandError {
     /// The runtime environment is no YAML mapping.
     #[error("{0}")]
     RuntimeEnv(#[source] runtime_env::ParseRuntimeEnvError),
-    /// The Ray version does not take metadata.
-    #[error("{0}")]
-    Metadata(#[source] MetadataVersionError),
 }
 
 /// What is submitted besides the entrypoint.
@@ -92,9 +87,6 @@ impl SubmitCommand<'_> {
         let runtime_env = filled(spec.runtime_env_yaml.as_ref()).map(runtime_env::parse);
         let runtime_env = runtime_env.transpose().map_err(SubmitCommandError::RuntimeEnv)?;
         let metadata = spec.metadata.as_ref().filter(|metadata| !metadata.is_empty());
-        if metadata.is_some() {
-            metadata_version::check(spec).map_err(SubmitCommandError::Metadata)?;
-        }
         let number = |number: Option<f32>| {
             number
                 .filter(|number| *number > 0.0)

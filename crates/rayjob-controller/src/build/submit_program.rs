@@ -9,9 +9,8 @@
 //! which they stand; JSON can escape all three. The text is an argument, and so in the locale's encoding: the program
 //! takes its bytes.
 
+use ray_api::go_json;
 use serde_json::Value;
-
-use super::go_json;
 
 /// The interpreter need not be the one that the command `ray` belongs to; that one has Ray's client in any case. Files in
 /// the working directory are no modules.
@@ -60,7 +59,6 @@ impl Arguments {
     }
 
     /// The command, for bash.
-    #[must_use]
     pub fn command(&self) -> String {
         let members = self.0.iter().map(|(name, value)| format!("\"{name}\":{value}"));
         let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));

@@ -13,10 +13,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ray_api::authentication::TokenAuthentication;
 use ray_api::switches::Switches;
 use ray_api::v1::{RayCluster, RayJob};
-use ray_api::{environment, labels};
+use ray_api::{child, environment, labels};
 
 use super::submit_command::{SubmitCommand, SubmitCommandError};
-use super::{child_metadata, origin};
 
 /// Name of the container that submits.
 pub const CONTAINER: &str = "ray-job-submitter";
@@ -42,8 +41,8 @@ pub struct Submission<'a> {
 
 /// The Job. It has the RayJob's name.
 pub fn build(job: &RayJob, submission: Submission<'_>) -> Result<Job, SubmitCommandError> {
-    let mut metadata = child_metadata(job, job.metadata.name.clone().unwrap_or_default());
-    let mut own_labels = origin(job);
+    let mut metadata = child::metadata(job, job.metadata.name.clone().unwrap_or_default());
+    let mut own_labels = child::origin(job);
     own_labels.insert(labels::APP_CREATED_BY.to_owned(), labels::CREATED_BY.to_owned());
     metadata.labels = Some(own_labels.clone());
     let configured = job

@@ -3,9 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ray_api::switches::Switches;
 use ray_api::v1::{RayCluster, RayJob};
+use ray_dashboard::address::{NoAddress, dashboard_address};
 use rstest::rstest;
 
-use super::head_service::NoAddress;
 use super::submit_command::SubmitCommand;
 use super::submitter_job::Submission;
 use super::{head_service, ray_cluster, submitter_job};
@@ -17,7 +17,7 @@ fn cluster_of(job: &RayJob) -> RayCluster {
 }
 
 fn submitter_of(job: &RayJob, cluster: &RayCluster, switches: &Switches) -> k8s_openapi::api::batch::v1::Job {
-    let dashboard = head_service::dashboard_address(cluster, switches).unwrap();
+    let dashboard = dashboard_address(cluster, switches).unwrap();
     let id = job.spec.job_id.clone().unwrap_or_else(|| "rayjob-sample-x7k2p".into());
     let submission = Submission {
         cluster,
@@ -134,23 +134,6 @@ fn flags_follow_the_spec(#[case] change: &dyn Fn(&mut RayJob), #[case] want: &st
 }
 
 #[test]
-fn metadata_needs_a_ray_version_that_takes_it() {
-    let mut job = sample();
-    job.spec.metadata = Some([("a".into(), "1".into())].into());
-    job.spec.ray_cluster_spec.as_mut().unwrap().ray_version = Some("2.5.0".into());
-    let command = SubmitCommand {
-        dashboard: "head:8265",
-        submission_id: "id",
-        spec: &job.spec,
-    };
-    let error = command.script().unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the Ray version must be at least 2.6.0 to use the metadata field"
-    );
-}
-
-#[test]
 fn an_address_with_a_scheme_keeps_it() {
     let job = sample();
     let command = SubmitCommand {
@@ -172,7 +155,7 @@ fn a_head_without_a_dashboard_port_has_no_address() {
         .unwrap()
         .retain(|port| port.name.as_deref() != Some("dashboard"));
     assert_eq!(
-        head_service::dashboard_address(&cluster_of(&job), &Switches::default()),
+        dashboard_address(&cluster_of(&job), &Switches::default()),
         Err(NoAddress::NoPort)
     );
 }
@@ -191,11 +174,11 @@ fn a_cluster_without_ports_has_the_default_address() {
         cluster_domain: "corp".into(),
         ..Switches::default()
     };
-    let address = head_service::dashboard_address(&cluster, &switches);
+    let address = dashboard_address(&cluster, &switches);
     assert_eq!(address.unwrap().as_str(), "shared-head-svc.ns.svc.corp:8265");
     let flags = &mut cluster.spec.head_group_spec.ray_start_params;
     *flags = Some([("dashboard-port".to_owned(), "8266".to_owned())].into());
-    let address = head_service::dashboard_address(&cluster, &switches);
+    let address = dashboard_address(&cluster, &switches);
     assert_eq!(address.unwrap().as_str(), "shared-head-svc.ns.svc.corp:8266");
 }
 
@@ -210,7 +193,7 @@ fn a_name_that_leads_elsewhere_is_no_address() {
         let mut cluster = cluster_of(&sample());
         let service = cluster.spec.head_group_spec.head_service.get_or_insert_default();
         service.metadata.name = Some(name.into());
-        let address = head_service::dashboard_address(&cluster, &Switches::default());
+        let address = dashboard_address(&cluster, &Switches::default());
         assert!(matches!(address, Err(NoAddress::Invalid(_))), "{name}: {address:?}");
     }
 }

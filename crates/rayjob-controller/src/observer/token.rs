@@ -6,11 +6,11 @@ use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use ray_api::authentication::TOKEN_KEY;
+use ray_api::text;
 use ray_dashboard::Token;
 use ray_runtime::objects::Objects;
 
 use super::Tokens;
-use crate::text::bounded;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -21,7 +21,6 @@ pub struct SecretTokens {
 
 impl SecretTokens {
     /// Reads with `client`.
-    #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
     }
@@ -31,10 +30,10 @@ impl SecretTokens {
         let failed = |why: &str| format!("failed to get auth secret {namespace}/{name}: {why}");
         let secret = match tokio::time::timeout(DEADLINE, api.get(name)).await {
             Ok(Ok(secret)) => secret,
-            Ok(Err(kube::Error::Api(status))) => return Err(failed(&bounded(&status.message))),
+            Ok(Err(kube::Error::Api(status))) => return Err(failed(&text::message(&status.message))),
             // Others may quote what does not decode.
             Ok(Err(kube::Error::SerdeError(_))) => return Err(failed("the answer is unreadable")),
-            Ok(Err(error)) => return Err(failed(&bounded(&error.to_string()))),
+            Ok(Err(error)) => return Err(failed(&text::message(error.to_string()))),
             Err(_) => return Err(failed("no answer")),
         };
         let token = secret.data.as_ref().and_then(|data| data.get(TOKEN_KEY));

@@ -11,7 +11,6 @@ macro_rules! causes {
 
         impl Cause {
             /// For people.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+

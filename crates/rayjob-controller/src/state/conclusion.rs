@@ -4,10 +4,9 @@
 //! RayJob whatever is left. STOPPED counts nowhere.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use ray_api::text;
 use ray_api::v1::RayJobSpec;
 use ray_api::v1::job::{JobDeploymentStatus, JobFailedReason, JobStatus, RayJobStatus};
-
-use crate::text::bounded;
 
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +21,15 @@ pub struct Conclusion {
 
 impl Conclusion {
     /// A failure of our finding.
-    #[must_use]
     pub fn failed(reason: JobFailedReason, message: impl AsRef<str>) -> Self {
         Self {
             complete: false,
             reason: Some(reason),
-            message: Some(bounded(message.as_ref())),
+            message: Some(text::message(message.as_ref())),
         }
     }
 
     /// What Ray's terminal status means.
-    #[must_use]
     pub fn of(status: &JobStatus) -> Self {
         let complete = *status != JobStatus::Failed;
         Self {
@@ -43,7 +40,6 @@ impl Conclusion {
     }
 
     /// The status with this end in it.
-    #[must_use]
     pub fn conclude(self, mut status: RayJobStatus, spec: &RayJobSpec, now: Time) -> RayJobStatus {
         let phase = if self.complete {
             if status.ray_status() == JobStatus::Succeeded {

@@ -25,13 +25,11 @@ enum Kind {
 
 impl Deadline {
     /// `activeDeadlineSeconds`.
-    #[must_use]
     pub fn active(spec: &RayJobSpec, status: &RayJobStatus) -> Option<Self> {
         Self::new(Kind::Active, spec.active_deadline_seconds, status)
     }
 
     /// `preRunningDeadlineSeconds`.
-    #[must_use]
     pub fn pre_running(spec: &RayJobSpec, status: &RayJobStatus) -> Option<Self> {
         Self::new(Kind::PreRunning, spec.pre_running_deadline_seconds, status)
     }
@@ -47,7 +45,6 @@ impl Deadline {
     }
 
     /// The recorded reason of a job that missed it.
-    #[must_use]
     pub fn reason(&self) -> JobFailedReason {
         match self.kind {
             Kind::Active => JobFailedReason::DeadlineExceeded,
@@ -56,7 +53,6 @@ impl Deadline {
     }
 
     /// The recorded message. The time is written as Go prints it.
-    #[must_use]
     pub fn message(&self) -> String {
         let (field, label) = match self.kind {
             Kind::Active => ("activeDeadlineSeconds", "ActiveDeadlineSeconds"),
@@ -68,7 +64,6 @@ impl Deadline {
 }
 
 /// `2026-01-02 03:04:05`, in UTC.
-#[must_use]
 pub fn date_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

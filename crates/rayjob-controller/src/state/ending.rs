@@ -89,7 +89,7 @@ pub(super) fn finished(pass: &Pass<'_>) -> Step {
     if pass.now < due {
         return pass.wait_until(Cause::AwaitsExpiry, [Some(due)]);
     }
-    if pass.rules.switches.delete_finished_jobs {
+    if pass.settings.switches.delete_finished_jobs {
         return Step::act([Effect::DeleteSelf], Cause::Expired);
     }
     match pass.standing_cluster() {

@@ -63,7 +63,6 @@ pub struct SubmitterEnd {
 
 impl SubmitterEnd {
     /// Its failure in KubeRay's words; `None` when it completed.
-    #[must_use]
     pub fn failure_text(&self) -> Option<String> {
         let (reason, message) = self.failure.as_ref()?;
         Some(format!(
@@ -96,7 +95,6 @@ pub enum Stop {
 
 impl Submitter {
     /// Whether it will never submit again: it has ended, or is not there.
-    #[must_use]
     pub fn over(&self) -> bool {
         match self {
             Self::Absent | Self::Foreign | Self::Ended(_) => true,
@@ -106,13 +104,11 @@ impl Submitter {
 }
 
 /// Whether the RayJob may run on `cluster`: one that it selects may be anybody's, else it must be its own.
-#[must_use]
 pub fn may_use(job: &RayJob, cluster: &impl Resource) -> bool {
     job.spec.selects_cluster() || owns(job, cluster)
 }
 
 /// Whether `cluster` was made for this RayJob and no other, also no earlier one of its name.
-#[must_use]
 pub fn owns(job: &RayJob, cluster: &impl Resource) -> bool {
     owners::controlled_by(cluster.meta(), job.metadata.uid.as_deref().unwrap_or_default())
 }

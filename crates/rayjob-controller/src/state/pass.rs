@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use ray_api::settings::Settings;
+use ray_api::text::quoted;
 use ray_api::v1::cluster_status::RayClusterStatus;
 use ray_api::v1::job::{JobDeploymentStatus, RayJobStatus};
 use ray_api::v1::{RayCluster, RayJob};
+use ray_dashboard::address::{NoAddress, dashboard_address};
 
-use super::Rules;
 use super::cause::Cause;
 use super::conclusion::Conclusion;
 use super::observed::{Observed, Obstacle};
 use super::step::Step;
-use crate::build::head_service::{NoAddress, dashboard_address};
 use crate::observation::{Answer, Observation};
 use crate::status;
-use crate::text::quoted;
 
 /// What a step looks at.
 pub(super) struct Pass<'a> {
@@ -24,20 +24,20 @@ pub(super) struct Pass<'a> {
     /// The recorded status.
     pub status: RayJobStatus,
     pub observed: &'a Observed<'a>,
-    pub rules: &'a Rules,
+    pub settings: &'a Settings,
     pub now: Timestamp,
     /// Stands for what Ray says where Ray cannot be asked.
     unasked: Option<Observation>,
 }
 
 impl<'a> Pass<'a> {
-    pub fn new(job: &'a RayJob, observed: &'a Observed<'a>, rules: &'a Rules, now: Timestamp) -> Self {
+    pub fn new(job: &'a RayJob, observed: &'a Observed<'a>, settings: &'a Settings, now: Timestamp) -> Self {
         Self {
-            unasked: unasked(job, observed, rules, now),
+            unasked: unasked(job, observed, settings, now),
             job,
             status: job.status.clone().unwrap_or_default(),
             observed,
-            rules,
+            settings,
             now,
         }
     }
@@ -87,7 +87,7 @@ impl<'a> Pass<'a> {
     /// `host:port` of the dashboard of the RayCluster, if it has one.
     pub fn dashboard(&self) -> Option<String> {
         let cluster = self.standing_cluster().filter(|_| self.unreadable().is_none())?;
-        let address = dashboard_address(cluster, &self.rules.switches).ok()?;
+        let address = dashboard_address(cluster, &self.settings.switches).ok()?;
         Some(address.as_str().to_owned())
     }
 
@@ -132,7 +132,7 @@ fn unreadable(job: &RayJob, observed: &Observed<'_>) -> Option<String> {
 }
 
 /// Why a RayCluster that stands gives no address to ask; nobody would say so otherwise.
-fn unasked(job: &RayJob, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Option<Observation> {
+fn unasked(job: &RayJob, observed: &Observed<'_>, settings: &Settings, now: Timestamp) -> Option<Observation> {
     let status = job.status.as_ref()?;
     if status.phase() != JobDeploymentStatus::Running || observed.ray.is_some() {
         return None;
@@ -140,7 +140,7 @@ fn unasked(job: &RayJob, observed: &Observed<'_>, rules: &Rules, now: Timestamp)
     let cluster = observed.cluster?;
     let gone = cluster.metadata.deletion_timestamp.is_some();
     let no_address = || {
-        let wrong = dashboard_address(cluster, &rules.switches).err().filter(|_| !gone)?;
+        let wrong = dashboard_address(cluster, &settings.switches).err().filter(|_| !gone)?;
         let name = cluster_name(job);
         Some(match wrong {
             NoAddress::NoPort => {

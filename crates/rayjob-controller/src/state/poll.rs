@@ -1,15 +1,16 @@
 //! Whether Ray is to be asked about a job, where, and what makes an answer obsolete.
 
 use ray_api::authentication::TokenAuthentication;
+use ray_api::head_service::HeadService;
 use ray_api::object_name::ObjectName;
+use ray_api::settings::Settings;
 use ray_api::v1::job::JobDeploymentStatus;
 use ray_api::v1::{RayCluster, RayJob};
 use ray_dashboard::Route;
+use ray_dashboard::address::dashboard_address;
 use ray_runtime::object_key::ObjectKey;
 
-use super::Rules;
 use super::observed::Observed;
-use crate::build::head_service;
 
 /// What to ask, and of whom. An answer counts for this value alone: a new attempt, a new head pod or another address
 /// makes earlier answers obsolete.
@@ -42,8 +43,7 @@ pub enum Way {
 
 /// The target while the job may run; `None` when there is nothing to ask. The address follows from the RayCluster and
 /// not from `status.dashboardURL`, which others may write: a token goes only to the cluster that it belongs to.
-#[must_use]
-pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) -> Option<Target> {
+pub fn target(job: &RayJob, observed: &Observed<'_>, settings: &Settings, way: Way) -> Option<Target> {
     let status = job.status.as_ref()?;
     let cluster = observed.cluster.filter(|_| observed.obstacle.is_none())?;
     let running = status.phase() == JobDeploymentStatus::Running || job.metadata.deletion_timestamp.is_some();
@@ -53,12 +53,12 @@ pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) ->
     let submission_id = status.job_id.clone().filter(|id| !id.is_empty())?;
     let name = cluster.metadata.name.as_deref()?;
     let namespace = cluster.metadata.namespace.clone()?;
-    let service = ObjectKey::new(&namespace, head_service::of(cluster, &rules.switches).name());
+    let service = ObjectKey::new(&namespace, HeadService::of(cluster, &settings.switches).name());
     let token = TokenAuthentication::of(cluster.spec.auth_options.as_ref(), name);
     Some(Target {
         job_uid: job.metadata.uid.clone()?,
         submission_id,
-        route: route(cluster, &service, rules, way)?,
+        route: route(cluster, &service, settings, way)?,
         cluster: name.to_owned(),
         service: (service, cluster.metadata.uid.clone().unwrap_or_default()),
         head_pod: head_pod(cluster),
@@ -69,10 +69,10 @@ pub fn target(job: &RayJob, observed: &Observed<'_>, rules: &Rules, way: Way) ->
     })
 }
 
-fn route(cluster: &RayCluster, service: &ObjectKey, rules: &Rules, way: Way) -> Option<Route> {
+fn route(cluster: &RayCluster, service: &ObjectKey, settings: &Settings, way: Way) -> Option<Route> {
     match way {
         Way::Direct => {
-            let authority = head_service::dashboard_address(cluster, &rules.switches).ok()?;
+            let authority = dashboard_address(cluster, &settings.switches).ok()?;
             Some(Route::Direct { authority })
         }
         Way::Proxy => Some(Route::Proxy {

@@ -21,7 +21,6 @@ pub enum Report {
 
 impl Report {
     /// The event's reason. All are warnings with the action `Validate`.
-    #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(invalid) => invalid.reason(),
@@ -34,7 +33,6 @@ impl Report {
     }
 
     /// The event's note for the RayJob `namespace/name`.
-    #[must_use]
     pub fn note(&self, namespace: &str, name: &str) -> String {
         match self {
             Self::Invalid(invalid) => format!("{namespace}/{name}: {}", invalid.message),

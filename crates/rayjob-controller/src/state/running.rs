@@ -62,7 +62,7 @@ fn job_ended(pass: &Pass<'_>, next: RayJobStatus) -> Step {
             .confirming([Guard::ClusterAbsent]);
     }
     let ended = next.ray_job_info.as_ref().and_then(|info| info.end_time.clone());
-    let grace = ended.map(|ended| after(&ended, pass.rules.switches.job_transition_grace_seconds));
+    let grace = ended.map(|ended| after(&ended, pass.settings.switches.job_transition_grace_seconds));
     if grace.is_some_and(|grace| grace <= pass.now) {
         let late = Conclusion {
             complete: conclusion.complete,
@@ -187,7 +187,7 @@ fn quiet(pass: &Pass<'_>) -> Step {
         Some(Answer::NotFound) => Cause::AwaitsSubmission,
         Some(Answer::Failed(_) | Answer::NoToken(_)) => Cause::AwaitsRay,
     };
-    let switches = &pass.rules.switches;
+    let switches = &pass.settings.switches;
     let silent = pass.status.job_status_check_failure_start_time.as_ref();
     let submitter = match (
         &pass.observed.submitter,

@@ -5,6 +5,7 @@
 //! attempt without a known end, which may be tried again.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use ray_api::text::{quoted, sentences};
 use ray_api::v1::job::{JobFailedReason, JobStatus, RayJobStatus};
 
 use super::cause::Cause;
@@ -13,7 +14,6 @@ use super::deadline::date_time;
 use super::observed::Submitter;
 use super::pass::{Pass, after};
 use super::step::Step;
-use crate::text::{quoted, sentences};
 
 /// Ends the attempt when Ray has been silent for too long. `error` is why Ray was not heard last.
 pub(super) fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Option<Step> {
@@ -21,7 +21,7 @@ pub(super) fn silent(pass: &Pass<'_>, next: &RayJobStatus, error: &str) -> Optio
     if let Some(step) = submitter_left(pass, next, &error) {
         return Some(step);
     }
-    let timeout = pass.rules.switches.job_status_check_timeout_seconds;
+    let timeout = pass.settings.switches.job_status_check_timeout_seconds;
     let since = pass.status.job_status_check_failure_start_time.as_ref()?;
     let at = after(since, timeout);
     if pass.now < at {
@@ -51,7 +51,7 @@ pub(super) fn submitter_left(pass: &Pass<'_>, next: &RayJobStatus, detail: &str)
     let Submitter::Ended(end) = &pass.observed.submitter else {
         return None;
     };
-    let seconds = pass.rules.switches.job_submitter_finished_timeout_seconds?;
+    let seconds = pass.settings.switches.job_submitter_finished_timeout_seconds?;
     let at = after(&Time(end.at), seconds);
     if pass.now < at {
         return None;

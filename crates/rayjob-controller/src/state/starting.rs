@@ -6,6 +6,7 @@
 use ray_api::finalizers;
 use ray_api::v1::RayCluster;
 use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
+use ray_dashboard::address::{NoAddress, dashboard_address};
 
 use super::cause::Cause;
 use super::conclusion::Conclusion;
@@ -14,7 +15,6 @@ use super::observed::Submitter;
 use super::pass::Pass;
 use super::report::Report;
 use super::step::{Effect, Step};
-use crate::build::head_service::{NoAddress, dashboard_address};
 use crate::status;
 
 /// `""`: the finalizer, then the ids.
@@ -141,7 +141,7 @@ fn unready(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Ste
 /// A ready cluster.
 fn submission(pass: &Pass<'_>, cluster: &RayCluster, mut next: RayJobStatus) -> Step {
     next.ray_cluster_status.clone_from(&cluster.status);
-    let dashboard = match dashboard_address(cluster, &pass.rules.switches) {
+    let dashboard = match dashboard_address(cluster, &pass.settings.switches) {
         Ok(address) => address.as_str().to_owned(),
         Err(wrong) => {
             let name = pass.cluster_name().to_owned();

@@ -75,7 +75,6 @@ pub enum Guard {
 
 impl Step {
     /// A step that waits.
-    #[must_use]
     pub fn wait(cause: Cause) -> Self {
         Self {
             status: None,
@@ -89,7 +88,6 @@ impl Step {
     }
 
     /// A step that acts.
-    #[must_use]
     pub fn act(effects: impl Into<Vec<Effect>>, cause: Cause) -> Self {
         Self {
             effects: effects.into(),
@@ -98,7 +96,6 @@ impl Step {
     }
 
     /// Whether it changes the status.
-    #[must_use]
     pub fn records(&self) -> bool {
         self.status.is_some()
     }

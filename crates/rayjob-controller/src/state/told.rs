@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use ray_api::text::sentences;
 use ray_api::v1::job::{JobStatus, RayJobInfo, RayJobStatus};
 use ray_dashboard::JobInfo;
 
 use super::observed::{Submitter, SubmitterEnd};
 use super::pass::{Pass, after, whole_seconds};
 use crate::observation::{Answer, Observation};
-use crate::text::sentences;
 use crate::{note, status};
 
 /// How long the submitter's pod may take to run before the user is told.

@@ -7,8 +7,7 @@ use kube::ResourceExt;
 use kube::api::PostParams;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use ray_api::gates::FeatureGates;
-use ray_api::switches::Switches;
+use ray_api::settings::Settings;
 use ray_api::v1::RayCluster;
 use ray_api::validate::{self, ValidCluster};
 use raycluster_controller::build::fault_tolerance::FaultTolerance;
@@ -58,12 +57,14 @@ async fn what_is_built_is_accepted() {
 async fn children(place: &Place, object: Value) -> Result<usize, String> {
     let cluster: RayCluster = serde_json::from_value(object).unwrap();
     let cluster = accepted(place, &cluster).await?;
-    let (switches, defaults) = (Switches::default(), PodDefaults::default());
-    let gates: FeatureGates = "AllAlpha=true".parse().unwrap();
-    let valid = validate::cluster(&cluster, &gates).map_err(|wrong| wrong.explanation())?;
+    let settings = Settings {
+        gates: "AllAlpha=true".parse().unwrap(),
+        ..Settings::default()
+    };
+    let defaults = PodDefaults::default();
+    let valid = validate::cluster(&cluster, &settings.gates).map_err(|wrong| wrong.explanation())?;
     let context = Context {
-        switches: &switches,
-        gates: &gates,
+        settings: &settings,
         defaults: &defaults,
     };
     let pods = pods(&context, &valid);

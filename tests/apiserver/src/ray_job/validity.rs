@@ -25,17 +25,17 @@ fn invalid() -> Vec<(&'static str, Value, &'static str)> {
         (
             "http",
             spec(json!({ "submissionMode": "HTTPMode" })),
-            "submissionMode HTTPMode is not run by this version yet",
+            "submissionMode HTTPMode is not supported yet",
         ),
         (
             "interactive",
             spec(json!({ "submissionMode": "InteractiveMode" })),
-            "submissionMode InteractiveMode is not run by this version yet",
+            "submissionMode InteractiveMode is not supported yet",
         ),
         (
             "sidecar",
             spec(json!({ "submissionMode": "SidecarMode" })),
-            "submissionMode SidecarMode is not run by this version yet",
+            "submissionMode SidecarMode is not supported yet",
         ),
         (
             "unknown-mode",
@@ -45,7 +45,7 @@ fn invalid() -> Vec<(&'static str, Value, &'static str)> {
         (
             "deletion-rules",
             spec(json!({ "deletionStrategy": deletion })),
-            "deletionStrategy is not carried out by this version yet",
+            "deletionStrategy is not supported yet",
         ),
         (
             "no-cluster",
@@ -71,7 +71,7 @@ fn invalid() -> Vec<(&'static str, Value, &'static str)> {
         (
             "restarts",
             submitter(json!({ "restartPolicy": "Always", "containers": [container] })),
-            "submitterPodTemplate.spec.restartPolicy is \"Always\"",
+            "restartPolicy of submitterPodTemplate is \"Always\"",
         ),
         (
             "old-metadata",

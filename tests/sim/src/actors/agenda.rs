@@ -36,7 +36,6 @@ impl Agenda {
     }
 
     /// When the next look is due.
-    #[must_use]
     pub fn next(&self) -> Option<Instant> {
         self.looks.keys().next().map(|(at, _)| *at)
     }

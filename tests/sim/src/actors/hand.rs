@@ -37,49 +37,41 @@ pub struct Hand<'a> {
 
 impl Hand<'_> {
     /// The API server.
-    #[must_use]
     pub fn server(&self) -> &Server {
         &self.surroundings.server
     }
 
     /// Ray.
-    #[must_use]
     pub fn ray(&self) -> &Ray {
         &self.surroundings.ray
     }
 
     /// What the world is like.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.surroundings.settings
     }
 
     /// How long things take.
-    #[must_use]
     pub fn timing(&self) -> &Timing {
         &self.surroundings.settings.timing
     }
 
     /// The wall clock.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.surroundings.clock.now()
     }
 
     /// The wall clock, as Kubernetes writes it.
-    #[must_use]
     pub fn time(&self) -> String {
         self.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 
     /// A time within `span`.
-    #[must_use]
     pub fn draw(&self, span: Span) -> Duration {
         span.draw(self.random)
     }
 
     /// Five characters for a name.
-    #[must_use]
     pub fn suffix(&self) -> String {
         self.random.suffix()
     }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::api::Key;
 
 /// A text, empty when there is none.
-#[must_use]
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -18,25 +17,21 @@ pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Whether the object is being deleted.
-#[must_use]
 pub fn deleting(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
 }
 
 /// The object's UID.
-#[must_use]
 pub fn uid(object: &Value) -> &str {
     text(&object["metadata"]["uid"])
 }
 
 /// A label's value; empty when there is none.
-#[must_use]
 pub fn label<'a>(object: &'a Value, name: &str) -> &'a str {
     text(&object["metadata"]["labels"][name])
 }
 
 /// Whether the object has all these labels.
-#[must_use]
 pub fn has_labels(object: &Value, wanted: &Value) -> bool {
     let labels = &object["metadata"]["labels"];
     wanted
@@ -45,7 +40,6 @@ pub fn has_labels(object: &Value, wanted: &Value) -> bool {
 }
 
 /// Kind, name and UID of the controller of an object.
-#[must_use]
 pub fn controller(object: &Value) -> Option<(Key, &str)> {
     let owner = items(&object["metadata"]["ownerReferences"]).find(|owner| owner["controller"] == true)?;
     let namespace = text(&object["metadata"]["namespace"]);
@@ -56,13 +50,11 @@ pub fn controller(object: &Value) -> Option<(Key, &str)> {
 }
 
 /// Whether all containers of a pod have ended for good.
-#[must_use]
 pub fn ended(pod: &Value) -> bool {
     matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
 }
 
 /// The condition of that type; null when there is none.
-#[must_use]
 pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
     items(&object["status"]["conditions"])
         .find(|condition| condition["type"] == type_)
@@ -70,7 +62,6 @@ pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
 }
 
 /// Whether the condition of that type is true.
-#[must_use]
 pub fn is(object: &Value, type_: &str) -> bool {
     condition(object, type_)["status"] == "True"
 }
@@ -78,7 +69,6 @@ pub fn is(object: &Value, type_: &str) -> bool {
 /// A condition as Kubernetes' own kinds have them.
 #[derive(Clone, Debug)]
 pub struct Condition<'a> {
-    /// Its type.
     pub type_: &'a str,
     /// `True`, `False` or `Unknown`.
     pub status: &'a str,
@@ -121,7 +111,6 @@ pub fn set_condition(object: &mut Value, condition: &Condition<'_>, now: &str) {
 }
 
 /// The environment of a container, as far as its values are literal.
-#[must_use]
 pub fn environment(container: &Value) -> BTreeMap<&str, &str> {
     items(&container["env"])
         .map(|variable| (text(&variable["name"]), text(&variable["value"])))

@@ -33,7 +33,6 @@ pub struct Kubelet {
 
 impl Kubelet {
     /// Kubelets that run nothing yet.
-    #[must_use]
     pub fn new(missing_images: BTreeSet<String>) -> Self {
         Self {
             missing_images,

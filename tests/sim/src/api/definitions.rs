@@ -36,7 +36,6 @@ pub struct Kind {
 pub struct Served {
     /// Its group; empty for the core.
     pub group: String,
-    /// The version.
     pub version: String,
     /// Both, as in a manifest.
     pub api_version: String,
@@ -138,19 +137,16 @@ impl Definitions {
     }
 
     /// All of them.
-    #[must_use]
     pub fn kinds(&self) -> &[Arc<Kind>] {
         &self.kinds
     }
 
     /// The kind of that name.
-    #[must_use]
     pub fn kind(&self, name: &str) -> Option<&Arc<Kind>> {
         self.by_name.get(name).map(|index| &self.kinds[*index])
     }
 
     /// The kind and version behind a path of the API.
-    #[must_use]
     pub fn resource(&self, group: &str, version: &str, plural: &str) -> Option<(&Arc<Kind>, &Served)> {
         self.kinds.iter().filter(|kind| kind.plural == plural).find_map(|kind| {
             let served = kind
@@ -162,7 +158,6 @@ impl Definitions {
     }
 
     /// The kind and version of a manifest or an owner reference.
-    #[must_use]
     pub fn of_manifest(&self, api_version: &str, kind: &str) -> Option<(&Arc<Kind>, &Served)> {
         let kind = self.kind(kind)?;
         let served = kind.served.iter().find(|served| served.api_version == api_version)?;

@@ -61,7 +61,6 @@ impl DeleteOptions {
     }
 
     /// At once, without any grace.
-    #[must_use]
     pub fn now() -> Self {
         Self {
             grace_period_seconds: Some(0),

@@ -16,25 +16,21 @@ pub struct FieldError {
 
 impl FieldError {
     /// The field must be there.
-    #[must_use]
     pub fn required(path: impl Into<String>, detail: &str) -> Self {
         Self::bare("FieldValueRequired", path, "Required value", detail)
     }
 
     /// The value breaks a rule.
-    #[must_use]
     pub fn invalid(path: impl Into<String>, value: &Value, detail: impl Display) -> Self {
         Self::valued("FieldValueInvalid", path, "Invalid value", value, detail)
     }
 
     /// The value is of another type.
-    #[must_use]
     pub fn wrong_type(path: impl Into<String>, value: &Value, detail: impl Display) -> Self {
         Self::valued("FieldValueTypeInvalid", path, "Invalid value", value, detail)
     }
 
     /// The value is none of those that are supported.
-    #[must_use]
     pub fn not_supported<'a>(
         path: impl Into<String>,
         value: &Value,
@@ -46,25 +42,21 @@ impl FieldError {
     }
 
     /// The value is there twice.
-    #[must_use]
     pub fn duplicate(path: impl Into<String>, value: &Value) -> Self {
         Self::valued("FieldValueDuplicate", path, "Duplicate value", value, "")
     }
 
     /// The value names something that does not exist.
-    #[must_use]
     pub fn not_found(path: impl Into<String>, value: &Value) -> Self {
         Self::valued("FieldValueNotFound", path, "Not found", value, "")
     }
 
     /// The field may not be set or changed now.
-    #[must_use]
     pub fn forbidden(path: impl Into<String>, detail: &str) -> Self {
         Self::bare("FieldValueForbidden", path, "Forbidden", detail)
     }
 
     /// The value is longer than `length` bytes.
-    #[must_use]
     pub fn too_long(path: impl Into<String>, length: usize) -> Self {
         let bytes = if length == 1 { "byte" } else { "bytes" };
         Self::bare(
@@ -76,7 +68,6 @@ impl FieldError {
     }
 
     /// The list is longer than `most` items.
-    #[must_use]
     pub fn too_many(path: impl Into<String>, count: usize, most: usize) -> Self {
         let items = if most == 1 { "item" } else { "items" };
         let detail = format!("must have at most {most} {items}");
@@ -84,13 +75,11 @@ impl FieldError {
     }
 
     /// The value, too large for a text, breaks a rule.
-    #[must_use]
     pub fn invalid_without_value(path: impl Into<String>, detail: &str) -> Self {
         Self::bare("FieldValueInvalid", path, "Invalid value", detail)
     }
 
     /// Whether an object with this error is too wrong for its CEL rules to be checked.
-    #[must_use]
     pub fn blocks_rules(&self) -> bool {
         const BLOCKING: [&str; 5] = [
             "FieldValueNotSupported",
@@ -128,7 +117,6 @@ impl FieldError {
     }
 
     /// The entry in a refusal's details.
-    #[must_use]
     pub fn cause(&self) -> Cause {
         Cause {
             reason: self.type_.to_owned(),
@@ -139,7 +127,6 @@ impl FieldError {
 }
 
 /// All errors as one text; each once.
-#[must_use]
 pub fn aggregate(errors: &[FieldError]) -> String {
     let mut texts: Vec<String> = Vec::new();
     for error in errors {

@@ -59,7 +59,6 @@ enum Owner {
 
 impl Collector {
     /// A collector that begins with what the server has.
-    #[must_use]
     pub fn new(server: Arc<Server>, random: Random) -> Self {
         Self {
             server,

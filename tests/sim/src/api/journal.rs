@@ -67,7 +67,6 @@ pub enum Written {
 
 impl Entry {
     /// The status code of the answer.
-    #[must_use]
     pub fn code(&self) -> StatusCode {
         match (&self.result, self.verb) {
             (Err(refusal), _) => refusal.code,
@@ -77,7 +76,6 @@ impl Entry {
     }
 
     /// What was stored, if anything was.
-    #[must_use]
     pub fn change(&self) -> Option<&Arc<Change>> {
         match &self.result {
             Ok(Written::Changed(change)) => Some(change),
@@ -93,7 +91,6 @@ pub struct Read {
     pub user: Arc<str>,
     /// `Get`, `List` or `Watch`.
     pub verb: Verb,
-    /// The kind.
     pub kind: Arc<str>,
 }
 
@@ -106,13 +103,11 @@ pub struct Journal {
 
 impl Journal {
     /// The writes, in the order in which they were answered.
-    #[must_use]
     pub fn writes(&self) -> &[Arc<Entry>] {
         &self.writes
     }
 
     /// How often what was read.
-    #[must_use]
     pub fn reads(&self) -> &BTreeMap<Read, u64> {
         &self.reads
     }

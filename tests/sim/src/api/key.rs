@@ -10,9 +10,7 @@ use serde_json::Value;
 pub struct Key {
     /// The kind, as in a manifest: `Pod`, `RayCluster`.
     pub kind: Arc<str>,
-    /// The namespace.
     pub namespace: Arc<str>,
-    /// The name.
     pub name: Arc<str>,
 }
 
@@ -27,7 +25,6 @@ impl Key {
     }
 
     /// The key of an object that the API server gave.
-    #[must_use]
     pub fn of(object: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self::new(

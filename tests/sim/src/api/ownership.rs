@@ -37,7 +37,6 @@ const UNOWNED: [&str; 10] = [
 /// Somebody who writes, in the way they write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Manager {
-    /// The name.
     pub name: String,
     /// Whether by server-side apply.
     pub applies: bool,

@@ -15,7 +15,6 @@ use super::store::{Object, Store, text};
 /// What a client wants to see of objects, and in which version.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// The kind.
     pub kind: Arc<Kind>,
     /// Which of its versions.
     pub version: usize,

@@ -100,20 +100,17 @@ impl Refusal {
     }
 
     /// No such object.
-    #[must_use]
     pub fn not_found(resource: Resource<'_>, name: &str) -> Self {
         let message = format!("{resource} {name:?} not found");
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).about(resource, name)
     }
 
     /// No such path: a kind that is not installed. The answer is no `Status` but a text.
-    #[must_use]
     pub fn no_such_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "", "404 page not found\n")
     }
 
     /// No such resource in a group that exists.
-    #[must_use]
     pub fn no_such_resource() -> Self {
         let message = "the server could not find the requested resource";
         let mut refusal = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
@@ -122,7 +119,6 @@ impl Refusal {
     }
 
     /// The body of the answer.
-    #[must_use]
     pub fn body(&self) -> String {
         if self.code == StatusCode::NOT_FOUND && self.reason.is_empty() {
             return self.message.clone();
@@ -131,21 +127,18 @@ impl Refusal {
     }
 
     /// The name is taken.
-    #[must_use]
     pub fn already_exists(resource: Resource<'_>, name: &str) -> Self {
         let message = format!("{resource} {name:?} already exists");
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message).about(resource, name)
     }
 
     /// Not as it was when it was read, or not the one that was meant.
-    #[must_use]
     pub fn conflict(resource: Resource<'_>, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {resource} {name:?}: {why}");
         Self::new(StatusCode::CONFLICT, "Conflict", message).about(resource, name)
     }
 
     /// Fields that others own.
-    #[must_use]
     pub fn apply_conflict(message: String, causes: Vec<Cause>) -> Self {
         let mut refusal = Self::new(StatusCode::CONFLICT, "Conflict", message);
         refusal.details = Some(Box::new(Details {
@@ -156,7 +149,6 @@ impl Refusal {
     }
 
     /// Not allowed, by quota or another rule.
-    #[must_use]
     pub fn forbidden(resource: Resource<'_>, name: &str, why: &str) -> Self {
         let message = if name.is_empty() {
             format!("{resource} is forbidden: {why}")
@@ -167,7 +159,6 @@ impl Refusal {
     }
 
     /// Fields are wrong. `kind` is the kind, not the resource.
-    #[must_use]
     pub fn invalid(kind: Resource<'_>, name: &str, errors: &[FieldError]) -> Self {
         let message = format!("{kind} {name:?} is invalid: {}", field_error::aggregate(errors));
         let mut refusal = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message).about(kind, name);
@@ -178,7 +169,6 @@ impl Refusal {
     }
 
     /// A patch that cannot be applied to the object as it is.
-    #[must_use]
     pub fn patch_failed() -> Self {
         let message = "the server rejected our request due to an error in our request";
         let mut refusal = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
@@ -187,7 +177,6 @@ impl Refusal {
     }
 
     /// An option of a request is wrong.
-    #[must_use]
     pub fn invalid_option(options: &str, error: &FieldError) -> Self {
         let group = "meta.k8s.io";
         let mut refusal = Self::invalid(Resource { group, name: options }, "", std::slice::from_ref(error));
@@ -196,19 +185,16 @@ impl Refusal {
     }
 
     /// Not understood.
-    #[must_use]
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
     /// The server cannot do it.
-    #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
     }
 
     /// A verb that the resource does not have.
-    #[must_use]
     pub fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
         let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
@@ -217,7 +203,6 @@ impl Refusal {
     }
 
     /// A patch of a type that the resource does not take.
-    #[must_use]
     pub fn unsupported_media_type(accepted: &str) -> Self {
         let message =
             format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
@@ -225,13 +210,11 @@ impl Refusal {
     }
 
     /// A revision that the server has forgotten.
-    #[must_use]
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, "Expired", message)
     }
 
     /// A revision that the server has not reached.
-    #[must_use]
     pub fn too_large_resource_version(asked: u64, current: u64) -> Self {
         let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         let mut refusal = Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message);
@@ -255,7 +238,6 @@ impl Refusal {
     }
 
     /// The `Status` object.
-    #[must_use]
     pub fn status(&self) -> Value {
         let mut status = json!({
             "kind": "Status",

@@ -110,25 +110,21 @@ pub fn retain(fields: &mut Map<String, Value>, stays: impl Fn(&String, &Value) -
 
 impl Schema {
     /// The schema of an object's field; none when the field is unknown.
-    #[must_use]
     pub fn field(&self, name: &str) -> Option<&Schema> {
         self.properties.get(name).or(self.additional.as_ref()).map(Arc::as_ref)
     }
 
     /// The schema of a list's items.
-    #[must_use]
     pub fn items(&self) -> Option<&Schema> {
         self.items.as_deref()
     }
 
     /// Whether it is a map: an object whose fields are not known beforehand.
-    #[must_use]
     pub fn is_map(&self) -> bool {
         self.additional.is_some() && self.properties.is_empty()
     }
 
     /// The same with another schema for one field.
-    #[must_use]
     pub fn with_field(schema: &Arc<Self>, name: &str, field: &Arc<Self>) -> Arc<Self> {
         let mut schema = Self::clone(schema);
         schema.properties.insert(name.to_owned(), field.clone());
@@ -136,7 +132,6 @@ impl Schema {
     }
 
     /// The default of a value that is not there.
-    #[must_use]
     pub fn default_value(&self) -> Option<&Value> {
         self.default.as_ref()
     }

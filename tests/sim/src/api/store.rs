@@ -30,8 +30,6 @@ impl Object {
         })
     }
 
-    /// The object.
-    #[must_use]
     pub fn value(&self) -> &Arc<Value> {
         &self.value
     }
@@ -74,19 +72,16 @@ pub struct Change {
 
 impl Change {
     /// The object after the change; of a deleted one its last state, with the revision of the deletion.
-    #[must_use]
     pub fn object(&self) -> &Arc<Value> {
         &self.object.value
     }
 
     /// The object before the change.
-    #[must_use]
     pub fn before(&self) -> Option<&Arc<Value>> {
         self.before.as_ref().map(|object| &object.value)
     }
 
     /// What exists after the change.
-    #[must_use]
     pub fn after(&self) -> Option<&Arc<Value>> {
         (self.type_ != ChangeType::Deleted).then(|| self.object())
     }

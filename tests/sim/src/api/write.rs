@@ -50,7 +50,6 @@ pub struct Request<'a> {
 pub enum Part {
     /// All but the status.
     Main,
-    /// The status.
     Status,
     /// The node of a pod.
     Binding,

@@ -28,7 +28,6 @@ pub struct Incidents {
 
 impl Incidents {
     /// None yet.
-    #[must_use]
     pub fn new(clock: Arc<SimClock>) -> Self {
         Self {
             clock,
@@ -58,13 +57,11 @@ impl Incidents {
     }
 
     /// All violations so far, in order.
-    #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.violations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All so far, in order.
-    #[must_use]
     pub fn all(&self) -> Vec<Incident> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

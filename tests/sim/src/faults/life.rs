@@ -18,7 +18,6 @@ impl Life {
     }
 
     /// Whether it has ended.
-    #[must_use]
     pub fn ended(&self) -> bool {
         self.death.is_cancelled()
     }

@@ -63,7 +63,6 @@ pub struct Crash {
 
 impl Record {
     /// A controller that has asked for nothing yet.
-    #[must_use]
     pub fn new(controller: &str, plan: &Plan, timing: Timing, incidents: Arc<Incidents>) -> Self {
         Self {
             controller: controller.to_owned(),
@@ -75,7 +74,6 @@ impl Record {
     }
 
     /// How many requests there were.
-    #[must_use]
     pub fn requests(&self) -> Requests {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).requests
     }
@@ -143,7 +141,6 @@ impl Record {
     }
 }
 
-/// The line.
 #[derive(Debug)]
 pub struct Line {
     /// What it shares with the controller's other incarnations.
@@ -337,7 +334,6 @@ pub(super) fn whole(body: Bytes) -> AnswerBody {
 /// The API server, at the end of a line.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// The line.
     pub line: Arc<Line>,
     /// The server, as the controller's user reaches it.
     pub server: api::Service,

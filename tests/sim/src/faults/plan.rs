@@ -205,19 +205,16 @@ pub struct Plan {
 
 impl Plan {
     /// Nothing goes wrong.
-    #[must_use]
     pub fn calm() -> Self {
         Self::default()
     }
 
     /// One thing goes wrong.
-    #[must_use]
     pub fn of(fault: Fault) -> Self {
         Self { faults: vec![fault] }
     }
 
     /// The bug of the controllers.
-    #[must_use]
     pub fn bug(&self) -> Option<Bug> {
         self.faults.iter().find_map(|fault| match fault {
             Fault::Bug(bug) => Some(*bug),
@@ -226,7 +223,6 @@ impl Plan {
     }
 
     /// What a command ends with that follows a log, when the head goes, unless it is as usual.
-    #[must_use]
     pub fn log_exit(&self) -> Option<i32> {
         self.faults.iter().find_map(|fault| match fault {
             Fault::LogExit(code) => Some(*code),
@@ -244,7 +240,6 @@ impl Plan {
     }
 
     /// Whether something makes that controller lose its lease, so that it must.
-    #[must_use]
     pub fn takes_lease(&self, controller: &str) -> bool {
         self.faults.iter().any(|fault| {
             let Fault::Lease {
@@ -258,7 +253,6 @@ impl Plan {
     }
 
     /// Whether something makes that controller begin anew, so that it knows only what the API server shows.
-    #[must_use]
     pub fn begins_anew(&self, controller: &str) -> bool {
         self.takes_lease(controller)
             || self.faults.iter().any(|fault| match fault {
@@ -276,7 +270,6 @@ impl Plan {
     }
 
     /// Whether Ray says what is not so.
-    #[must_use]
     pub fn deceives(&self) -> bool {
         self.faults.iter().any(|fault| {
             matches!(
@@ -290,7 +283,6 @@ impl Plan {
     }
 
     /// The arguments of a command that repeats it.
-    #[must_use]
     pub fn arguments(&self) -> String {
         let arguments: Vec<_> = self.faults.iter().map(|fault| format!("--fault '{fault}'")).collect();
         arguments.join(" ")

@@ -57,7 +57,6 @@ struct Memory {
 
 impl Planted {
     /// The bug of a new incarnation.
-    #[must_use]
     pub fn new(bug: Bug, random: Random) -> Self {
         let memory = Mutex::default();
         Self { bug, random, memory }

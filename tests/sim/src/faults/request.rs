@@ -19,7 +19,6 @@ pub struct Asked {
 
 impl Asked {
     /// Reads a request.
-    #[must_use]
     pub fn of<B>(request: &Request<B>) -> Self {
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
@@ -34,13 +33,11 @@ impl Asked {
     }
 
     /// Whether it reads a collection.
-    #[must_use]
     pub fn lists(&self) -> bool {
         self.class() == Some(Class::Read) && self.path.rsplit('/').next() == Some(&*self.kind)
     }
 
     /// How it is counted; `None` for events, on which nothing depends, and for watches.
-    #[must_use]
     pub fn class(&self) -> Option<Class> {
         if self.kind == "events" || self.watch {
             None

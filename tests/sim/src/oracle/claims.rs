@@ -23,7 +23,6 @@ impl Witness for Claims {
 }
 
 /// What is claimed now and is not so.
-#[must_use]
 pub fn of_all(server: &Server, ray: &Ray) -> Vec<String> {
     let pods = server.list("Pod", None);
     let clusters = server.list("RayCluster", None);

@@ -54,7 +54,6 @@ static UID_OR_TIME: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) const FOREIGN: [&str; 3] = ["EndpointSlice", "Node", "Namespace"];
 
 /// What differs, object by object; `faults` is what went wrong.
-#[must_use]
 pub fn differences(end: &EndState, calm: &EndState, faults: &Plan) -> Vec<String> {
     let (mut more, mut fewer) = (normal(end, faults), normal(calm, faults));
     fewer.retain(|object| match more.iter().position(|other| other == object) {

@@ -10,7 +10,6 @@ const MOST_READS: u64 = 10;
 const MOST_OTHERS: u64 = 60;
 
 /// What is wrong at the end. Watches that end again and again are begun again and again: only writes count then.
-#[must_use]
 pub fn judge(run: &Run) -> Vec<String> {
     let broken = run.faults.faults.iter().any(|fault| {
         let ends = |fault: &WatchFault| matches!(fault, WatchFault::Gone(_) | WatchFault::Cut(_));

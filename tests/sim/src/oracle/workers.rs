@@ -77,7 +77,6 @@ impl Witness for Workers {
 
 impl Workers {
     /// For a run in which this goes wrong.
-    #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let two = plan.faults.iter().any(|fault| matches!(fault, Fault::HandOver { .. }));
         Self {

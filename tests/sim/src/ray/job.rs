@@ -56,7 +56,6 @@ pub struct Job {
 
 impl Job {
     /// A job that is accepted now.
-    #[must_use]
     pub fn new(course: Course, accepted_at: Timestamp) -> Self {
         Self {
             course,
@@ -85,13 +84,11 @@ impl Job {
     }
 
     /// Whether it has ended.
-    #[must_use]
     pub fn ended(&self) -> bool {
         self.end().is_some_and(|end| end <= Instant::now())
     }
 
     /// When it ends, or has ended, if nothing happens to it.
-    #[must_use]
     pub fn end(&self) -> Option<Instant> {
         let by_itself = self.course.ends.map(|_| self.started() + self.course.runs);
         self.interrupted.map(|(at, _)| at).or(by_itself)
@@ -107,7 +104,6 @@ impl Job {
     }
 
     /// Ray's record of it.
-    #[must_use]
     pub fn record(&self) -> JobInfo {
         let ended = self.end().filter(|end| *end <= Instant::now());
         let (status, message) = self.said(ended);

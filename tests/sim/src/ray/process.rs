@@ -80,7 +80,6 @@ pub struct Around<'a> {
 pub struct SecretKey {
     /// Name of the Secret.
     pub secret: String,
-    /// The key.
     pub key: String,
 }
 
@@ -98,7 +97,6 @@ impl SecretKey {
     }
 
     /// What is there now.
-    #[must_use]
     pub fn read(&self, server: &Server, namespace: &str) -> Option<String> {
         let secret = server.get(&Key::new("Secret", namespace, self.secret.as_str()))?;
         let value = ByteString::deserialize(&secret["data"][&self.key]).ok()?;
@@ -113,7 +111,6 @@ pub struct Place {
     pub namespace: String,
     /// Name of the pod.
     pub pod: String,
-    /// Its UID.
     pub uid: String,
 }
 
@@ -134,7 +131,6 @@ pub enum Next {
 
 impl Program {
     /// Reads what the container with that index does.
-    #[must_use]
     pub fn of(pod: &Pod, container: &Container, first: bool, settings: &Settings) -> Self {
         let words: Vec<_> = container.command.iter().chain(&container.args).flatten().collect();
         let has = |wanted: &str| words.iter().any(|word| word.contains(wanted));
@@ -185,7 +181,6 @@ impl Program {
     }
 
     /// Starts it.
-    #[must_use]
     pub fn start(&self, place: &Place, restarts: i32, around: &Around<'_>) -> Process {
         let now = Instant::now();
         let timing = &around.settings.timing;
@@ -329,7 +324,6 @@ impl Process {
     }
 
     /// Whether a health check finds it well.
-    #[must_use]
     pub fn healthy(&self, around: &Around<'_>) -> bool {
         match self {
             Self::Head { head, .. } => around.ray.session(&head.session.pod_uid).is_some(),

@@ -130,7 +130,6 @@ pub struct Ray {
 
 impl Ray {
     /// No head runs yet.
-    #[must_use]
     pub fn new(clock: Arc<SimClock>, courses: Courses) -> Self {
         Self {
             clock,
@@ -186,7 +185,6 @@ impl Ray {
     }
 
     /// Whether a cluster keeps anything there, or has a head that does.
-    #[must_use]
     pub fn keeps(&self, storage: &str) -> bool {
         let state = self.lock();
         let mut sessions = state.sessions.values();
@@ -194,13 +192,11 @@ impl Ray {
     }
 
     /// The session of the head pod with that UID, while its Ray processes answer.
-    #[must_use]
     pub fn session(&self, pod_uid: &str) -> Option<SessionId> {
         self.lock().sessions.get(pod_uid).map(|session| session.id.clone())
     }
 
     /// Whether a session answers to whoever has that token.
-    #[must_use]
     pub fn admits(&self, session: &SessionId, token: Option<&str>) -> bool {
         let mut state = self.lock();
         let asked_for = state.running(session).and_then(|session| session.token.as_deref());
@@ -232,13 +228,11 @@ impl Ray {
     }
 
     /// What a session knows of a job.
-    #[must_use]
     pub fn record(&self, session: &SessionId, id: &str) -> Option<JobInfo> {
         self.lock().running(session)?.jobs.get(id).map(Job::record)
     }
 
     /// When a job ends, as far as is known. `None` when the session has no such job, or it never ends.
-    #[must_use]
     pub fn end(&self, session: &SessionId, id: &str) -> Option<Instant> {
         self.lock().running(session)?.jobs.get(id)?.end()
     }
@@ -270,7 +264,6 @@ impl Ray {
     }
 
     /// What the dashboard of a session does out of the ordinary.
-    #[must_use]
     pub fn behaviour(&self, session: &SessionId) -> Option<Behaviour> {
         let mut state = self.lock();
         let cluster = state.running(session)?.cluster.clone();
@@ -280,7 +273,6 @@ impl Ray {
     }
 
     /// Every submission that was accepted, in order.
-    #[must_use]
     pub fn submissions(&self) -> Vec<Submission> {
         self.lock().submissions.clone()
     }

@@ -24,7 +24,6 @@ pub struct SubmitScript {
 
 impl SubmitScript {
     /// Reads a container's command; `None` if it submits nothing.
-    #[must_use]
     pub fn read(container: &Container) -> Option<Self> {
         let words = container.command.iter().chain(&container.args).flatten();
         let mut scripts = words.map(String::as_str);

@@ -52,7 +52,6 @@ enum Answer {
 
 impl Submitter {
     /// A process that starts now.
-    #[must_use]
     pub fn start(script: SubmitScript, place: Place, token: Option<String>, around: &Around<'_>) -> Self {
         let due = Instant::now() + around.settings.timing.command.draw(around.random);
         Self {

@@ -52,19 +52,16 @@ impl Fact {
 pub struct One(Subject);
 
 /// A RayJob.
-#[must_use]
 pub fn ray_job(name: &str) -> One {
     One(named("RayJob", name))
 }
 
 /// A RayCluster.
-#[must_use]
 pub fn ray_cluster(name: &str) -> One {
     One(named("RayCluster", name))
 }
 
 /// Any object.
-#[must_use]
 pub fn object(kind: &'static str, name: &str) -> One {
     One(named(kind, name))
 }
@@ -78,7 +75,6 @@ fn named(kind: &'static str, name: &str) -> Subject {
 
 impl One {
     /// Kind and name.
-    #[must_use]
     pub fn subject(&self) -> &Subject {
         &self.0
     }
@@ -102,13 +98,11 @@ impl One {
     }
 
     /// It exists.
-    #[must_use]
     pub fn exists(&self) -> Fact {
         self.that("exists", |_| Ok(()))
     }
 
     /// It does not exist.
-    #[must_use]
     pub fn gone(&self) -> Fact {
         Fact::new(
             format!("{} is gone", self.called()),
@@ -122,7 +116,6 @@ impl One {
     }
 
     /// A RayJob in that phase.
-    #[must_use]
     pub fn phase(&self, phase: &'static str) -> Fact {
         self.that(&format!("is {phase}"), move |job| {
             let status = &job["status"];
@@ -131,7 +124,6 @@ impl One {
     }
 
     /// A RayJob of which Ray says that.
-    #[must_use]
     pub fn ray_says(&self, said: &'static str) -> Fact {
         self.that(&format!("is {said} to Ray"), move |job| {
             let status = &job["status"];
@@ -140,7 +132,6 @@ impl One {
     }
 
     /// A RayJob that is finished, one way or the other.
-    #[must_use]
     pub fn ended(&self) -> Fact {
         self.that("has ended", |job| {
             let status = &job["status"];
@@ -150,7 +141,6 @@ impl One {
     }
 
     /// A field of the status with that value.
-    #[must_use]
     pub fn has(&self, field: &'static str, value: Value) -> Fact {
         self.that(&format!("has {field} {value}"), move |object| {
             let found = &object["status"][field];
@@ -159,7 +149,6 @@ impl One {
     }
 
     /// A RayCluster that is ready, with that number of ready workers, and whose status is about its latest spec.
-    #[must_use]
     pub fn ready_with(&self, workers: i64) -> Fact {
         self.that(&format!("is ready with {workers} workers"), move |cluster| {
             let status = &cluster["status"];
@@ -173,7 +162,6 @@ impl One {
     }
 
     /// A pod of which a container has been started again.
-    #[must_use]
     pub fn restarted(&self) -> Fact {
         self.that("has restarted", |pod| {
             let mut containers = items(&pod["status"]["containerStatuses"]);
@@ -183,7 +171,6 @@ impl One {
     }
 
     /// A condition with that status.
-    #[must_use]
     pub fn condition(&self, type_: &'static str, status: &'static str) -> Fact {
         self.that(&format!("has {type_}={status}"), move |object| {
             let condition = condition(object, type_);
@@ -193,7 +180,6 @@ impl One {
 }
 
 /// That number of pods of a RayCluster and a node type, none of them going.
-#[must_use]
 pub fn pods(cluster: &str, node_type: &'static str, count: usize) -> Fact {
     let cluster = cluster.to_owned();
     let subject = Subject {
@@ -213,7 +199,6 @@ pub fn pods(cluster: &str, node_type: &'static str, count: usize) -> Fact {
 }
 
 /// No object of that kind.
-#[must_use]
 pub fn none(kind: &'static str) -> Fact {
     let subject = Subject { kind, name: None };
     Fact::new(format!("there is no {kind}"), subject, |objects| {

@@ -50,7 +50,6 @@ impl Manifest {
 }
 
 /// A RayCluster with a head and `workers` workers in the group `workers`.
-#[must_use]
 pub fn ray_cluster(name: &str, workers: i64) -> Manifest {
     Manifest(json!({
         "apiVersion": "ray.io/v1",
@@ -61,7 +60,6 @@ pub fn ray_cluster(name: &str, workers: i64) -> Manifest {
 }
 
 /// A RayJob that runs `entrypoint` on a cluster with one worker.
-#[must_use]
 pub fn ray_job(name: &str, entrypoint: &str) -> Manifest {
     Manifest(json!({
         "apiVersion": "ray.io/v1",
@@ -72,7 +70,6 @@ pub fn ray_job(name: &str, entrypoint: &str) -> Manifest {
 }
 
 /// A quota that allows no Kubernetes Job.
-#[must_use]
 pub fn no_jobs(name: &str) -> Manifest {
     Manifest(json!({
         "apiVersion": "v1",
@@ -83,7 +80,6 @@ pub fn no_jobs(name: &str) -> Manifest {
 }
 
 /// A quota that allows so many pods.
-#[must_use]
 pub fn quota_of_pods(name: &str, pods: u32) -> Manifest {
     Manifest(json!({
         "apiVersion": "v1",
@@ -94,7 +90,6 @@ pub fn quota_of_pods(name: &str, pods: u32) -> Manifest {
 }
 
 /// The spec of a RayCluster.
-#[must_use]
 pub fn cluster_spec(workers: i64) -> Value {
     json!({
         "rayVersion": "2.55.0",
@@ -104,7 +99,6 @@ pub fn cluster_spec(workers: i64) -> Value {
 }
 
 /// A worker group of `replicas`, at most ten.
-#[must_use]
 pub fn group(name: &str, replicas: i64) -> Value {
     json!({
         "groupName": name,

@@ -52,7 +52,6 @@ pub enum Failure {
     Refused {
         /// What was done.
         what: String,
-        /// The answer.
         source: Box<kube::Error>,
     },
     /// The place cannot do that.
@@ -73,7 +72,6 @@ pub struct Scene {
 
 impl Scene {
     /// A scene in the simulator: what users send arrives at once, and nothing of it goes wrong.
-    #[must_use]
     pub fn simulated(world: Arc<World>) -> Self {
         Self {
             client: world.server().client("kubectl"),
@@ -84,7 +82,6 @@ impl Scene {
     }
 
     /// A scene on an API server.
-    #[must_use]
     pub fn real(client: kube::Client, namespace: String) -> Self {
         Self {
             client,
@@ -95,7 +92,6 @@ impl Scene {
     }
 
     /// The simulated world, where there is one.
-    #[must_use]
     pub fn world(&self) -> Option<&Arc<World>> {
         self.world.as_ref()
     }

@@ -12,7 +12,6 @@ mod troubles;
 use super::Scenario;
 
 /// Every scenario.
-#[must_use]
 pub fn all() -> Vec<Scenario> {
     [
         clusters::ALL,
@@ -28,7 +27,6 @@ pub fn all() -> Vec<Scenario> {
 }
 
 /// The scenario of that name.
-#[must_use]
 pub fn named(name: &str) -> Option<Scenario> {
     all().into_iter().find(|scenario| scenario.name == name)
 }

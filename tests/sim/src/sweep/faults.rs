@@ -116,7 +116,6 @@ const LEASE: [LeaseFault; 4] = [
 ];
 
 /// Every fault that can happen to the run that `calm` was, alone.
-#[must_use]
 pub fn single(calm: &Run) -> Vec<(Class, Fault)> {
     let mut faults = Vec::new();
     for (controller, requests) in &calm.requests {
@@ -216,7 +215,6 @@ fn timed(calm: &Run, at: Duration) -> Vec<(Class, Fault)> {
 }
 
 /// Some of them at once, and some noise, as the seed has it.
-#[must_use]
 pub fn mixture(seed: u64, single: &[(Class, Fault)]) -> Plan {
     let random = Random::seeded(seed);
     let below = |bound: usize| usize::try_from(random.next()).unwrap_or(usize::MAX) % bound.max(1);

@@ -37,7 +37,6 @@ pub fn of<T>(items: Vec<T>, most: Option<usize>, lot: impl Fn(&T) -> u64) -> (Ve
 }
 
 /// The lot of what has that text.
-#[must_use]
 pub fn lot(seed: u64, text: &str) -> u64 {
     // FNV-1a: the same on every machine and with every version of Rust.
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -16,14 +16,14 @@ use jiff::SignedDuration;
 use prometheus::Registry;
 use ray_dashboard::bounded::Limits;
 use ray_dashboard::{Bounded, Dashboard};
-use ray_runtime::arguments::{Arguments, BindAddress, LogEncoder};
+use ray_runtime::arguments::{Arguments, BindAddress};
 use ray_runtime::event::{self, PublisherOptions};
 use ray_runtime::lead::lead;
 use ray_runtime::lease::Leadership;
 use ray_runtime::lease::elector::{Elector, Options};
 use ray_runtime::lease::gate::GateLayer;
 use ray_runtime::limits::LimitsLayer;
-use ray_runtime::log::LogLevels;
+use ray_runtime::log::{LogEncoder, LogLevels};
 use ray_runtime::process::{Environment, Started};
 use ray_runtime::random::Random;
 use ray_runtime::tasks::Tasks;
@@ -46,7 +46,6 @@ use crate::ray::dashboard::SimDashboard;
 /// A controller that can be started.
 #[derive(Clone, Copy)]
 pub struct Controller {
-    /// Its name.
     pub name: &'static str,
     /// Sets it up.
     pub start: fn(&Environment, Arc<dyn Dashboard>) -> anyhow::Result<Started>,
@@ -103,7 +102,6 @@ impl Drop for Incarnation {
 
 impl Controllers {
     /// None runs yet.
-    #[must_use]
     pub fn new(surroundings: Arc<Surroundings>, incidents: Arc<Incidents>, seed: u64) -> Arc<Self> {
         let (crashes, received) = mpsc::unbounded_channel();
         let slot = |controller: Controller| {
@@ -199,7 +197,6 @@ impl Controllers {
     }
 
     /// How often the incarnations of a controller that live have lost their lease.
-    #[must_use]
     pub fn losses(&self, name: &str) -> f64 {
         self.counter(name, "ray_controller_lease_losses_total")
     }
@@ -248,7 +245,6 @@ impl Controllers {
     }
 
     /// How many requests each controller has sent.
-    #[must_use]
     pub fn requests(&self) -> BTreeMap<String, Requests> {
         let slots = self.lock();
         let requests = slots
@@ -258,7 +254,6 @@ impl Controllers {
     }
 
     /// A counter of a controller, as its incarnations that live show it: the sum of its series.
-    #[must_use]
     pub fn counter(&self, name: &str, metric: &str) -> f64 {
         let slots = self.lock();
         let living = slots.get(name).into_iter().flat_map(|slot| &slot.living);

@@ -17,7 +17,6 @@ pub struct EndState {
 
 impl EndState {
     /// What exists now.
-    #[must_use]
     pub fn of(server: &Server) -> Self {
         let kinds = server.definitions().kinds().iter();
         let told = kinds.filter(|kind| !super::HEARSAY.contains(&&*kind.name));

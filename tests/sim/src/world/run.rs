@@ -17,7 +17,6 @@ use crate::ray::session::Submission;
 /// What came of a run.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// The seed.
     pub seed: u64,
     /// What was planned to go wrong.
     pub faults: Plan,

@@ -21,7 +21,6 @@ pub struct Span {
 
 impl Span {
     /// From `least` to `most` milliseconds.
-    #[must_use]
     pub const fn milliseconds(least: u64, most: u64) -> Self {
         Self {
             least: Duration::from_millis(least),
@@ -30,7 +29,6 @@ impl Span {
     }
 
     /// A time within the bounds, in whole milliseconds.
-    #[must_use]
     pub fn draw(self, random: &Random) -> Duration {
         let width = self.most.saturating_sub(self.least).as_millis();
         let width = u64::try_from(width).unwrap_or(u64::MAX).saturating_add(1);
@@ -116,7 +114,6 @@ pub struct Machine {
 
 impl Machine {
     /// A machine with room for about thirty pods of a Ray cluster.
-    #[must_use]
     pub fn large(name: &str) -> Self {
         Self {
             name: name.to_owned(),

@@ -21,7 +21,6 @@ struct Line {
 
 impl Run {
     /// All of it.
-    #[must_use]
     pub fn timeline(&self) -> String {
         let mut timeline = String::new();
         for line in self.lines() {
@@ -31,7 +30,6 @@ impl Run {
     }
 
     /// Its lines, cut for a terminal.
-    #[must_use]
     pub fn short_timeline(&self) -> String {
         let mut timeline = String::new();
         for line in self.lines() {

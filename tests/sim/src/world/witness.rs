@@ -80,7 +80,6 @@ impl Witnesses {
     }
 
     /// All that was wrong.
-    #[must_use]
     pub fn verdict(&self, server: &Server, ray: &Ray) -> Vec<Violation> {
         let elapsed = server.clock().elapsed();
         let sight = Sight { server, ray, elapsed };

@@ -53,6 +53,21 @@ const SELECT: &str = "spec.rayClusterSpec: null, spec.clusterSelector: {ray.io/c
     "spec.rayClusterSpec.headGroupSpec.template.spec.restartPolicy",
     "restartPolicy for head Pod should be Never or unset when using SidecarMode"
 )]
+#[case::submitter_without_a_container(
+    "spec.submitterPodTemplate: {spec: {restartPolicy: Never, containers: []}}",
+    "spec.submitterPodTemplate.spec.containers",
+    "The RayJob spec is invalid: submitterPodTemplate must have at least one container"
+)]
+#[case::submitter_that_always_restarts(
+    "spec.submitterPodTemplate: {spec: {restartPolicy: Always, containers: [{name: c}]}}",
+    "spec.submitterPodTemplate.spec.restartPolicy",
+    "The RayJob spec is invalid: restartPolicy of submitterPodTemplate is \"Always\", a Kubernetes Job allows Never and OnFailure"
+)]
+#[case::metadata_for_an_old_ray(
+    "{spec.metadata: {a: b}, spec.rayClusterSpec.rayVersion: 2.5.0}",
+    "spec.metadata",
+    "The RayJob spec is invalid: the Ray version must be at least 2.6.0 to use the metadata field"
+)]
 #[case::rule_j27_kubernetes_tokens(
     "spec.rayClusterSpec.authOptions: {mode: token, enableK8sTokenAuth: true}",
     "spec.rayClusterSpec.authOptions.enableK8sTokenAuth",

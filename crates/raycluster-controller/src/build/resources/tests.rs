@@ -112,20 +112,6 @@ fn declared_resources_replace_flags() {
 }
 
 #[rstest]
-#[case("nvidia.com/gpu", true)]
-#[case("gpu", true)]
-#[case("nvidia.com/mig-1g.5gb", true)]
-#[case("x-nvidia.com/mig-10g.80gb", true)]
-#[case("nvidia.com/mig-1g.5gb.me", false)]
-#[case("nvidia.com/mig-1c.1g.5gb", false)]
-#[case("nvidia.com/mig-g.gb", false)]
-#[case("nvidia.com/GPU", false)]
-#[case("nvidia.com/gpu.shared", false)]
-fn gpus_are_known_by_name(#[case] name: &str, #[case] want: bool) {
-    assert_eq!(is_gpu(name), want);
-}
-
-#[rstest]
 #[case(4.0, "4")]
 #[case(0.5, "0.5")]
 #[case(0.001, "0.001")]

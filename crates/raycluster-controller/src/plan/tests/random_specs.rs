@@ -54,15 +54,14 @@ proptest! {
 /// Pods that the worker groups ask for.
 fn wanted(cluster: &ValidCluster<'_>) -> i32 {
     let groups = cluster.groups.iter();
-    groups.map(|group| crate::replicas::desired_pods(group.spec)).sum()
+    groups.map(|group| ray_api::replicas::desired_pods(group.spec)).sum()
 }
 
 /// A cluster with the children that were built for it.
 struct Model<'a> {
     cluster: &'a ValidCluster<'a>,
     children: Children,
-    switches: Switches,
-    gates: FeatureGates,
+    settings: Settings,
     spec_hash: String,
     spent: Spent,
     making: Making,
@@ -74,8 +73,10 @@ impl<'a> Model<'a> {
         Self {
             cluster,
             children: Children::new(&[]),
-            switches: Switches::default(),
-            gates,
+            settings: Settings {
+                gates,
+                ..Settings::default()
+            },
             spec_hash: ray_api::spec_hash::recreate_hash(cluster.spec),
             spent: Spent::new(),
             making: Making::new(),
@@ -90,8 +91,7 @@ impl<'a> Model<'a> {
 
     fn plan(&self) -> Plan {
         let rules = Rules {
-            switches: &self.switches,
-            gates: &self.gates,
+            settings: &self.settings,
             spec_hash: &self.spec_hash,
             spent: &self.spent,
             making: &self.making,
@@ -110,8 +110,7 @@ impl<'a> Model<'a> {
     fn carry_out(&self, plan: &Plan) {
         let defaults = PodDefaults::default();
         let context = Context {
-            switches: &self.switches,
-            gates: &self.gates,
+            settings: &self.settings,
             defaults: &defaults,
         };
         for kind in &plan.services {

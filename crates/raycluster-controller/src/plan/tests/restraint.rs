@@ -5,7 +5,7 @@ use super::*;
 /// A cluster with the autoscaler, which may have a fifth of the ready replicas deleted in a minute.
 fn restrained(mut world: World) -> World {
     world.spec["enableInTreeAutoscaling"] = json!(true);
-    world.switches.autoscaler_max_deletion_percent = Some(20);
+    world.settings.switches.autoscaler_max_deletion_percent = Some(20);
     world
 }
 
@@ -23,7 +23,7 @@ fn name_all(world: &mut World) {
 #[test]
 fn without_the_switch_a_wave_goes_at_once() {
     let mut world = restrained(World::running(10));
-    world.switches.autoscaler_max_deletion_percent = None;
+    world.settings.switches.autoscaler_max_deletion_percent = None;
     name_all(&mut world);
     let plan = world.plan();
     assert_eq!((plan.deletes.len(), plan.held_back.len(), plan.spent.len()), (10, 0, 0));
@@ -89,7 +89,7 @@ fn an_autoscaler_whose_head_is_not_ready_has_nothing_deleted() {
     world.pods.retain(|pod| pod["metadata"]["name"] != "head1");
     let plan = world.plan();
     assert!(plan.create_head && plan.deletes.is_empty(), "nor while there is none");
-    world.switches.random_pod_delete = true;
+    world.settings.switches.random_pod_delete = true;
     assert!(world.plan().deletes.is_empty(), "nor by number");
 }
 

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
 use ray_api::finalizers;
+use ray_api::settings::Settings;
 use ray_api::v1::cluster_status::{HeadInfo, STATE_READY};
 use ray_api::v1::job::{JobDeploymentStatus, JobStatus, RayJobStatus};
 use ray_api::v1::{RayCluster, RayJob};
@@ -13,7 +14,7 @@ use crate::fixtures::sample;
 use crate::observation::{Answer, Observation};
 use crate::state::observed::{HeadService, may_use};
 use crate::state::poll::{Target, Way, target};
-use crate::state::{Effect, Observed, Obstacle, Rules, Step, Stop, Submitter, SubmitterEnd, step};
+use crate::state::{Effect, Observed, Obstacle, Step, Stop, Submitter, SubmitterEnd, step};
 
 /// `seconds` after the start of the attempt.
 pub fn at(seconds: i64) -> Timestamp {
@@ -32,7 +33,7 @@ pub struct Bench {
     pub head_service: HeadService,
     pub ray: Option<Observation>,
     pub stop: Stop,
-    pub rules: Rules,
+    pub settings: Settings,
     pub now: Timestamp,
     pub suffixes: [String; 2],
 }
@@ -48,7 +49,7 @@ impl Bench {
             head_service: HeadService::Absent,
             ray: None,
             stop: Stop::NotAsked,
-            rules: Rules::default(),
+            settings: Settings::default(),
             now: at(0),
             suffixes: ["ccccc".into(), "xxxxx".into()],
         }
@@ -225,12 +226,12 @@ impl Bench {
     }
 
     pub fn step(&self) -> Step {
-        step(&self.job, &self.observed(), &self.rules, self.now)
+        step(&self.job, &self.observed(), &self.settings, self.now)
     }
 
     /// Where Ray would be asked.
     pub fn target(&self) -> Option<Target> {
-        target(&self.job, &self.observed(), &self.rules, Way::Direct)
+        target(&self.job, &self.observed(), &self.settings, Way::Direct)
     }
 
     /// The step's status; fails the test when it records none.

@@ -107,7 +107,7 @@ fn the_cluster_goes_when_its_time_has_come() {
     assert_eq!(complete(None).acted(), [Effect::DeleteCluster(Until::AtOnce)]);
     let going = complete(None).cluster_deleting().step();
     assert_eq!((going.cause, going.requeue), (Cause::Finished, None));
-    let whole = complete(None).with(|bench| bench.rules.switches.delete_finished_jobs = true);
+    let whole = complete(None).with(|bench| bench.settings.switches.delete_finished_jobs = true);
     assert_eq!(whole.acted(), [Effect::DeleteSelf]);
 }
 

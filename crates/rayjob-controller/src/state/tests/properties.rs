@@ -99,7 +99,7 @@ prop_compose! {
         if switches[2] && switches[3] {
             bench = bench.selecting();
         }
-        bench.rules.switches.delete_finished_jobs = switches[3];
+        bench.settings.switches.delete_finished_jobs = switches[3];
         bench
     }
 }
@@ -120,9 +120,9 @@ prop_compose! {
         let mut bench = bench;
         if let Some((phase, status, started, failed)) = begun {
             let spec = bench.job.spec.clone();
-            let rules = bench.rules.clone();
+            let settings = bench.settings.clone();
             bench = Bench::begun(phase);
-            (bench.job.spec, bench.rules) = (spec, rules);
+            (bench.job.spec, bench.settings) = (spec, settings);
             let recorded = bench.status_mut();
             recorded.job_status = Some(status);
             recorded.failed = Some(failed);

@@ -249,7 +249,7 @@ fn a_submitter_that_leaves_a_running_job_ends_nothing(#[case] failure: Option<(&
 /// `RAYJOB_SUBMITTER_FINISHED_TIMEOUT_SECONDS` gives KubeRay's verdict back.
 #[test]
 fn a_submitter_that_leaves_ends_the_job_where_an_administrator_wants_it() {
-    let wanted = |bench: &mut Bench| bench.rules.switches.job_submitter_finished_timeout_seconds = Some(30);
+    let wanted = |bench: &mut Bench| bench.settings.switches.job_submitter_finished_timeout_seconds = Some(30);
     let ended = Bench::running_job(59)
         .with(wanted)
         .submitter_ended(60, None)
@@ -565,9 +565,9 @@ fn extreme_times_are_times(#[case] time: &str, #[case] seconds: i32) {
         bench.job.spec.active_deadline_seconds = Some(seconds);
         bench.job.spec.pre_running_deadline_seconds = Some(seconds);
         bench.job.spec.ttl_seconds_after_finished = Some(seconds);
-        bench.rules.switches.job_status_check_timeout_seconds = i64::MAX;
-        bench.rules.switches.job_submitter_finished_timeout_seconds = Some(i64::MAX);
-        bench.rules.switches.job_transition_grace_seconds = i64::MIN;
+        bench.settings.switches.job_status_check_timeout_seconds = i64::MAX;
+        bench.settings.switches.job_submitter_finished_timeout_seconds = Some(i64::MAX);
+        bench.settings.switches.job_transition_grace_seconds = i64::MIN;
         let status = bench.status_mut();
         (status.start_time, status.end_time) = (Some(Time(time)), Some(Time(time)));
         status.job_status_check_failure_start_time = Some(Time(time));

@@ -21,27 +21,28 @@ fn template(containers: usize, restart_policy: Option<&str>) -> PodTemplateSpec 
 
 #[rstest]
 #[case::http(|bench: &mut Bench| bench.job.spec.submission_mode = Some(SubmissionMode::Http),
-    "The RayJob spec is invalid: spec.submissionMode HTTPMode is not run by this version yet; K8sJobMode is")]
+    "The RayJob spec is invalid: spec.submissionMode HTTPMode is not supported yet; use K8sJobMode")]
 #[case::interactive(|bench: &mut Bench| bench.job.spec.submission_mode = Some(SubmissionMode::Interactive),
-    "The RayJob spec is invalid: spec.submissionMode InteractiveMode is not run by this version yet; K8sJobMode is")]
+    "The RayJob spec is invalid: spec.submissionMode InteractiveMode is not supported yet; use K8sJobMode")]
 #[case::sidecar(|bench: &mut Bench| bench.job.spec.submission_mode = Some(SubmissionMode::Sidecar),
-    "The RayJob spec is invalid: spec.submissionMode SidecarMode is not run by this version yet; K8sJobMode is")]
+    "The RayJob spec is invalid: spec.submissionMode SidecarMode is not supported yet; use K8sJobMode")]
 #[case::strategy(|bench: &mut Bench| {
         let rules = serde_json::json!({"deletionRules": [{"policy": "DeleteCluster", "condition": {"jobStatus": "FAILED"}}]});
         bench.job.spec.deletion_strategy = Some(serde_json::from_value::<DeletionStrategy>(rules).unwrap());
     },
-    "The RayJob spec is invalid: spec.deletionStrategy is not carried out by this version yet; shutdownAfterJobFinishes and \
-     ttlSecondsAfterFinished are")]
+    "The RayJob spec is invalid: spec.deletionStrategy is not supported yet; use shutdownAfterJobFinishes and \
+     ttlSecondsAfterFinished")]
 #[case::restart_policy(|bench: &mut Bench| bench.job.spec.submitter_pod_template = Some(template(1, None)),
-    "The RayJob spec is invalid: spec.submitterPodTemplate.spec.restartPolicy is \"\"; a Kubernetes Job allows Never and \
-     OnFailure")]
+    "The RayJob spec is invalid: restartPolicy of submitterPodTemplate is \"\", a Kubernetes Job allows Never and OnFailure \
+     (at spec.submitterPodTemplate.spec.restartPolicy)")]
 #[case::no_container(|bench: &mut Bench| bench.job.spec.submitter_pod_template = Some(template(0, Some("Never"))),
-    "The RayJob spec is invalid: spec.submitterPodTemplate.spec.containers must have at least one container")]
+    "The RayJob spec is invalid: submitterPodTemplate must have at least one container \
+     (at spec.submitterPodTemplate.spec.containers)")]
 #[case::metadata(|bench: &mut Bench| {
         bench.job.spec.metadata = Some([("a".into(), "b".into())].into());
         bench.job.spec.ray_cluster_spec.as_mut().unwrap().ray_version = Some("2.5.0".into());
     },
-    "The RayJob spec is invalid: the Ray version must be at least 2.6.0 to use the metadata field")]
+    "The RayJob spec is invalid: the Ray version must be at least 2.6.0 to use the metadata field (at spec.metadata)")]
 #[case::kuberays_rule(|bench: &mut Bench| bench.job.spec.active_deadline_seconds = Some(0),
     "The RayJob spec is invalid: activeDeadlineSeconds must be a positive integer (at spec.activeDeadlineSeconds)")]
 fn what_cannot_be_run_is_said(#[case] change: impl FnOnce(&mut Bench), #[case] message: &str) {

@@ -27,7 +27,6 @@ pub enum Restart {
 
 impl Restart {
     /// Reads a policy; `Always` is Kubernetes' default.
-    #[must_use]
     pub fn read(policy: Option<&str>) -> Self {
         match policy {
             Some("Never") => Self::Never,
@@ -110,7 +109,6 @@ pub struct Site<'a> {
     pub now: Timestamp,
     /// Images that cannot be pulled.
     pub missing_images: &'a BTreeSet<String>,
-    /// The pod.
     pub place: &'a Place,
 }
 
@@ -125,7 +123,6 @@ pub struct Wake {
 
 impl Wake {
     /// At that time.
-    #[must_use]
     pub fn at(at: Instant) -> Self {
         Self {
             at: Some(at),
@@ -145,7 +142,6 @@ impl Wake {
 
 impl ContainerRun {
     /// A container that has not started.
-    #[must_use]
     pub fn new(name: String, image: String, program: Program, restart: Restart, probed: bool) -> Self {
         Self {
             name,
@@ -175,13 +171,11 @@ impl ContainerRun {
     }
 
     /// Whether it has ended for good, and well.
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         matches!(self.state, State::Ended) && self.last.as_ref().is_some_and(|last| last.code == 0)
     }
 
     /// Whether it has ended for good.
-    #[must_use]
     pub fn ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }

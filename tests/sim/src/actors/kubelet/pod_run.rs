@@ -51,7 +51,6 @@ pub enum Phase {
 
 impl PodRun {
     /// A pod that the kubelet takes up now; its sandbox is made after `sandbox`. `None` if it cannot be read.
-    #[must_use]
     pub fn new(pod: &Value, sandbox: Duration, now: Timestamp, settings: &Settings) -> Option<Self> {
         let pod = Pod::deserialize(pod).ok()?;
         let spec = pod.spec.as_ref()?;
@@ -104,7 +103,6 @@ impl PodRun {
     }
 
     /// Whether it is to be stopped for that reason.
-    #[must_use]
     pub fn stops(&self, why: Why) -> bool {
         self.stop.is_some_and(|(_, known)| known == why)
     }
@@ -153,8 +151,6 @@ impl PodRun {
         }
     }
 
-    /// The phase.
-    #[must_use]
     pub fn phase(&self) -> Phase {
         if self.stopped == Some(Why::Evicted) || self.init.iter().any(|init| init.ended() && !init.succeeded()) {
             return Phase::Failed;
@@ -178,7 +174,6 @@ impl PodRun {
     }
 
     /// Whether Kubernetes calls it ready.
-    #[must_use]
     pub fn ready(&self) -> bool {
         self.phase() == Phase::Running && self.main.iter().all(|container| container.ready)
     }

@@ -13,7 +13,6 @@ use crate::api::write::Part;
 /// What a path names.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// The kind.
     pub kind: Arc<Kind>,
     /// Which of its versions.
     pub version: usize,

@@ -23,7 +23,6 @@ pub struct Compiler {
 
 impl Compiler {
     /// A compiler for schemas that refer to `types`.
-    #[must_use]
     pub fn new(types: BTreeMap<String, Value>) -> Self {
         Self {
             types,

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{Merge, Schema, Type};
 
 /// What is wrong with a configuration; none when nothing is.
-#[must_use]
 pub fn mistakes(config: &Value, schema: &Schema) -> Option<String> {
     let mut errors = Vec::new();
     walk(config, schema, "", &mut errors);

@@ -17,19 +17,16 @@ pub enum Path<'a> {
 
 impl<'a> Path<'a> {
     /// A field of it.
-    #[must_use]
     pub fn field(&'a self, name: &'a str) -> Self {
         Self::Field(self, name)
     }
 
     /// An entry of it.
-    #[must_use]
     pub fn key(&'a self, name: &'a str) -> Self {
         Self::Key(self, name)
     }
 
     /// An item of it.
-    #[must_use]
     pub fn item(&'a self, index: usize) -> Self {
         Self::Item(self, index)
     }

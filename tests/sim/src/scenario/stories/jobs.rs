@@ -69,13 +69,11 @@ pub const ALL: &[Scenario] = &[
 pub const NAME: &str = "rayjob";
 
 /// The RayJob.
-#[must_use]
 pub fn job() -> crate::scenario::fact::One {
     ray_job(NAME)
 }
 
 /// Nothing is left of it.
-#[must_use]
 pub fn nothing() -> Vec<crate::scenario::fact::Fact> {
     ["RayJob", "RayCluster", "Job", "Service", "Pod"].map(none).to_vec()
 }

@@ -11,12 +11,9 @@ use ray_api::validate::{self, ValidCluster};
 use ray_api::{finalizers, labels};
 use ray_runtime::controller::Pass;
 use ray_runtime::entry::Entry;
-use ray_runtime::kept::Kept;
 use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 
 use crate::RayClusterController;
-use crate::apply::create;
 use crate::build;
 use crate::cleanup_job::{CleanupJob, SlimJob};
 use crate::deletion::{self, Release, Step, Then};
@@ -26,12 +23,10 @@ use crate::story::Story;
 impl RayClusterController {
     /// Adds the finalizer to a cluster that needs it and has none, before any of its pods exists. Whether it did.
     pub(crate) async fn hold(&self, object: &RayCluster) -> Result<bool, Error> {
-        if deletion::held(object) || !deletion::empties_redis(object, &self.switches) {
+        if deletion::held(object) || !deletion::empties_redis(object, &self.settings.switches) {
             return Ok(false);
         }
-        let mut wanted = object.metadata.finalizers.clone().unwrap_or_default();
-        wanted.push(finalizers::REDIS_CLEANUP.to_owned());
-        self.set_finalizers(object, wanted).await?;
+        self.set_finalizer(object, true).await?;
         Ok(true)
     }
 
@@ -87,7 +82,7 @@ impl RayClusterController {
             .applier
             .children
             .of(key, object.metadata.uid.as_deref().unwrap_or_default());
-        deletion::next(object, &observed, &self.switches, now)
+        deletion::next(object, &observed, &self.settings.switches, now)
     }
 
     /// Head and workers, not the Job's pod.
@@ -102,14 +97,13 @@ impl RayClusterController {
             return Ok(());
         };
         let selector = format!("{own},{nodes}");
-        let deleted = self.applier.delete_collection(&key.namespace, &selector).await;
-        deleted.map_err(|source| Error::DeletePods { selector, source })
+        self.applier.delete_collection(&key.namespace, &selector).await
     }
 
     async fn empty_redis(&self, key: &ObjectKey, object: &RayCluster, now: Timestamp) -> Result<Pass, Error> {
         let story = Story::new(&self.recorder, object);
         let wait = Pass::waiting(Some(deletion::left(object, now)));
-        let cluster = match validate::cluster(object, &self.gates) {
+        let cluster = match validate::cluster(object, &self.settings.gates) {
             Ok(cluster) => cluster,
             Err(violations) => {
                 // The user may still mend it; the time-out holds.
@@ -140,38 +134,34 @@ impl RayClusterController {
     async fn create_cleanup_job(&self, cluster: &ValidCluster<'_>) -> Result<Option<String>, Error> {
         let job = build::redis_cleanup_job(&self.context(), cluster);
         let name = job.name_any();
-        match self.applier.writes.one(create::<Job, SlimJob>(&self.client, job)).await {
+        match self.applier.calls.create::<Job, SlimJob>(job).await {
             Ok(created) => {
                 self.applier.children.cleanup_jobs.wrote(CleanupJob::from(created));
                 Ok(Some(name))
             }
-            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
-            Err(source) => Err(Error::CreateCleanupJob { name, source }),
+            Err(error) if error.already_exists() => Ok(None),
+            Err(error) => Err(Error::Call(error)),
         }
     }
 
     /// Removes the finalizer; garbage collection does the rest.
     async fn release(&self, object: &RayCluster, why: &Release) -> Result<Pass, Error> {
-        let mut wanted = object.metadata.finalizers.clone().unwrap_or_default();
-        wanted.retain(|finalizer| finalizer != finalizers::REDIS_CLEANUP);
-        self.set_finalizers(object, wanted).await?;
+        self.set_finalizer(object, false).await?;
         Story::new(&self.recorder, object).released(why);
         Ok(Pass::completed(None))
     }
 
-    /// Replaces the finalizers; refused as a conflict when the object has changed since.
-    async fn set_finalizers(&self, object: &RayCluster, wanted: Vec<String>) -> Result<(), Error> {
-        let key = ObjectKey::of(object);
-        let uid = object.metadata.uid.as_deref().unwrap_or_default();
-        let last = wanted.is_empty() && object.metadata.deletion_timestamp.is_some();
-        let api: Objects<Kept<RayCluster>> = Objects::new(&self.client, &key.namespace);
-        let write = ray_runtime::finalizers::replace(&api, &object.metadata, &wanted);
-        match self.applier.writes.one(write).await {
-            Ok(written) if !last => self.clusters.wrote(Entry::new(written)),
-            // Nothing holds it any more: it is gone.
-            Ok(_) => self.clusters.gone(&key, uid),
-            Err(kube::Error::Api(status)) if status.is_not_found() => self.clusters.gone(&key, uid),
-            Err(source) => return Err(Error::WriteFinalizers { source }),
+    async fn set_finalizer(&self, object: &RayCluster, holds: bool) -> Result<(), Error> {
+        let calls = &self.applier.calls;
+        match calls
+            .write_finalizer::<RayCluster>(&object.metadata, finalizers::REDIS_CLEANUP, holds)
+            .await?
+        {
+            None => {
+                let uid = object.metadata.uid.as_deref().unwrap_or_default();
+                self.clusters.gone(&ObjectKey::of(object), uid);
+            }
+            Some(written) => self.clusters.wrote(Entry::new(written)),
         }
         Ok(())
     }

@@ -1,10 +1,9 @@
 //! How many pods a worker group is to have.
 
-use ray_api::v1::cluster::WorkerGroupSpec;
+use crate::v1::cluster::WorkerGroupSpec;
 
 /// Replicas wanted: `replicas` within its bounds. A value below the lower bound gives that bound, even when the bounds
 /// contradict each other. None for a suspended group.
-#[must_use]
 pub fn desired_replicas(group: &WorkerGroupSpec) -> i32 {
     if group.suspended() {
         return 0;
@@ -19,13 +18,11 @@ pub fn desired_replicas(group: &WorkerGroupSpec) -> i32 {
 }
 
 /// Pods wanted.
-#[must_use]
 pub fn desired_pods(group: &WorkerGroupSpec) -> i32 {
     desired_replicas(group).saturating_mul(group.hosts())
 }
 
 /// Fewest pods that the group allows.
-#[must_use]
 pub fn min_pods(group: &WorkerGroupSpec) -> i32 {
     if group.suspended() {
         0
@@ -35,7 +32,6 @@ pub fn min_pods(group: &WorkerGroupSpec) -> i32 {
 }
 
 /// Most pods that the group allows.
-#[must_use]
 pub fn max_pods(group: &WorkerGroupSpec) -> i64 {
     if group.suspended() {
         return 0;

@@ -15,11 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::networking::v1::{Ingress, IngressSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::ResourceExt;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{PartialObjectMeta, PatchParams};
 use ray_api::validate::ValidCluster;
 use ray_api::{labels, owners};
 use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 
 use crate::build::{self, Context, Route};
 use crate::error::Error;
@@ -85,7 +84,9 @@ impl RayClusterController {
         }
         let now = self.clock.now();
         let context = self.context();
-        let wanted = if !self.switches.ingress_on_openshift && self.platform.routes(&self.client, now).await? {
+        let wanted = if !self.settings.switches.ingress_on_openshift
+            && self.platform.routes(&self.applier.calls.client, now).await?
+        {
             Exposure::Route(Box::new(build::head_route(&context, cluster)))
         } else {
             Exposure::Ingress(Box::new(build::head_ingress(&context, cluster)))
@@ -106,13 +107,8 @@ impl RayClusterController {
     /// Whether it is there as wanted, and stays.
     async fn ingress(&self, cluster: &ValidCluster<'_>, wanted: &Ingress, story: Story<'_>) -> Result<bool, Error> {
         let name = wanted.name_any();
-        let api: Objects<Ingress> = Objects::new(&self.client, cluster.namespace);
-        let found = self.applier.writes.one(api.get_opt(&name)).await;
-        let found = found.map_err(|source| Error::ReadExposure {
-            kind: "Ingress",
-            name: name.clone(),
-            source,
-        })?;
+        let calls = &self.applier.calls;
+        let found: Option<Ingress> = calls.read(cluster.namespace, &name).await?;
         let apply = PatchParams::apply(NAME);
         let (wanted, parameters) = match &found {
             // Without force: should somebody have made one meanwhile, it is a conflict and not ours.
@@ -128,48 +124,34 @@ impl RayClusterController {
                 None => return Ok(true),
             },
         };
-        let patch = Patch::Apply(&wanted);
-        let written = self.applier.writes.one(api.patch(&name, &parameters, &patch)).await;
-        let written = written.map_err(|source| Error::WriteExposure {
-            kind: "Ingress",
-            name: name.clone(),
-            source,
-        });
+        let written = calls.apply(&wanted, &parameters).await.map_err(Error::from);
         story.ingress_written(&name, found.is_none(), written.as_ref().err());
-        written.map(|_| true)
+        written.map(|()| true)
     }
 
     /// Any Route of the cluster will do, also a user's, who may have made a better one: but none that goes, and none of a
     /// deleted namesake. Whether there is one.
     async fn route(&self, cluster: &ValidCluster<'_>, wanted: &Route, story: Story<'_>) -> Result<bool, Error> {
         let name = wanted.name_any();
-        let api: Objects<Route> = Objects::new(&self.client, cluster.namespace);
+        let calls = &self.applier.calls;
         let selector = format!("{}={}", labels::CLUSTER, cluster.name);
-        let parameters = ListParams::default().labels(&selector).limit(ROUTES);
-        let found = self.applier.writes.one(api.list_metadata(&parameters)).await;
-        let found = found.map_err(|source| Error::ReadExposure {
-            kind: "Route",
-            name: name.clone(),
-            source,
-        })?;
+        let found = calls
+            .list_metadata::<Route>(cluster.namespace, &selector, ROUTES)
+            .await?;
         let stays = |metadata: &ObjectMeta| {
             metadata.deletion_timestamp.is_none()
                 && owners::controller_uid(metadata).is_none_or(|controller| controller == cluster.uid)
         };
-        if found.items.iter().any(|route| stays(&route.metadata)) {
+        if found.iter().any(|route| stays(&route.metadata)) {
             return Ok(true);
         }
-        match self.applier.writes.one(api.create(wanted)).await {
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+        match calls.create::<_, PartialObjectMeta<Route>>(wanted.clone()).await {
+            Err(error) if error.already_exists() => {
                 story.foreign_exposure("Route", &name);
                 Ok(false)
             }
             created => {
-                let created = created.map_err(|source| Error::WriteExposure {
-                    kind: "Route",
-                    name: name.clone(),
-                    source,
-                });
+                let created = created.map_err(Error::from);
                 story.route_written(&name, created.as_ref().err());
                 created.map(|_| true)
             }
@@ -178,8 +160,7 @@ impl RayClusterController {
 
     pub(crate) fn context(&self) -> Context<'_> {
         Context {
-            switches: &self.switches,
-            gates: &self.gates,
+            settings: &self.settings,
             defaults: &self.defaults,
         }
     }

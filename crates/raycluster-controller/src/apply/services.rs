@@ -6,10 +6,10 @@
 use k8s_openapi::api::core::v1::Service;
 use ray_api::{labels, names};
 use ray_runtime::cache::Cache;
-use ray_runtime::objects::Objects;
+use ray_runtime::calls::Made;
 use ray_runtime::service::{SlimService, WatchedService};
 
-use crate::apply::{Applied, Applier, Target, create};
+use super::{Applied, Applier, Target};
 use crate::build;
 use crate::error::Error;
 use crate::plan::ServiceKind;
@@ -74,34 +74,23 @@ impl Applier {
         key: &str,
     ) -> Result<Option<String>, Error> {
         let name = service.metadata.name.clone().unwrap_or_default();
-        let api: Objects<SlimService> = Objects::new(&self.client, target.cluster.namespace);
-        let created = self.writes.one(create(&self.client, service)).await;
-        let created = match created {
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                let existing = self.writes.one(api.get(&name)).await;
-                let existing = existing.map_err(|source| Error::ReadService {
-                    name: name.clone(),
-                    source,
-                })?;
-                let existing = WatchedService::labelled(existing, key);
-                if !existing.controlled_by(target.cluster.uid) {
-                    let error = Error::ForeignService { name: name.clone() };
-                    target.story.failed_to_create_service(&name, &error);
-                    return Err(error);
-                }
-                (existing, false)
-            }
-            Err(source) => {
-                let error = Error::CreateService {
-                    name: name.clone(),
-                    source,
-                };
-                target.story.failed_to_create_service(&name, &error);
-                return Err(error);
-            }
-            Ok(created) => (WatchedService::labelled(created, key), true),
+        let told = |error: Error| {
+            target.story.failed_to_create_service(&name, &error);
+            error
         };
-        let (service, new) = created;
+        let made: Made<SlimService> = self
+            .calls
+            .create_or_read(service)
+            .await
+            .map_err(Error::from)
+            .map_err(told)?;
+        let (service, new) = match made {
+            Made::New(service) => (WatchedService::labelled(service, key), true),
+            Made::Before(service) => (WatchedService::labelled(service, key), false),
+        };
+        if !service.controlled_by(target.cluster.uid) {
+            return Err(told(Error::ForeignService { name: name.clone() }));
+        }
         cache.wrote(service);
         Ok(new.then_some(name))
     }

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
-use ray_api::quantity::Quantity;
-use ray_api::v1::RayClusterSpec;
 
-use crate::build::is_gpu;
+use crate::quantity::Quantity;
+use crate::v1::RayClusterSpec;
 
 /// Amounts by resource name.
 pub type Resources<'a> = BTreeMap<&'a str, Quantity>;
@@ -39,6 +38,21 @@ pub fn gpus(resources: &Resources<'_>) -> Text {
         sum += amount;
     }
     Text(sum.to_string())
+}
+
+/// `…gpu`, or NVIDIA's slices: `nvidia.com/mig-2g.32gb`.
+pub fn is_gpu(name: &str) -> bool {
+    name.ends_with("gpu") || is_gpu_slice(name)
+}
+
+fn is_gpu_slice(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let slice = name
+        .strip_suffix("gb")
+        .and_then(|name| name.rsplit_once("nvidia.com/mig-"));
+    slice
+        .and_then(|(_, slice)| slice.split_once("g."))
+        .is_some_and(|(cores, memory)| digits(cores) && digits(memory))
 }
 
 fn of_pod(template: &PodTemplateSpec) -> Resources<'_> {
@@ -120,5 +134,19 @@ mod tests {
         assert_eq!(amount(&desired, "memory").0, "200Mi");
         assert_eq!(gpus(&desired).0, "7");
         assert_eq!(amount(&desired, "google.com/tpu").0, "4");
+    }
+
+    #[rstest]
+    #[case("nvidia.com/gpu", true)]
+    #[case("gpu", true)]
+    #[case("nvidia.com/mig-1g.5gb", true)]
+    #[case("x-nvidia.com/mig-10g.80gb", true)]
+    #[case("nvidia.com/mig-1g.5gb.me", false)]
+    #[case("nvidia.com/mig-1c.1g.5gb", false)]
+    #[case("nvidia.com/mig-g.gb", false)]
+    #[case("nvidia.com/GPU", false)]
+    #[case("nvidia.com/gpu.shared", false)]
+    fn gpus_are_known_by_name(#[case] name: &str, #[case] want: bool) {
+        assert_eq!(is_gpu(name), want);
     }
 }

@@ -1,9 +1,9 @@
 //! Which Ray versions take job metadata: 2.6.0 and later, read as a semantic version.
 //!
-//! Traps: unlike [`ray_api::ray_version`], a suffix counts. `2.7.0-rc1` is a pre-release and does not qualify, and
+//! Traps: unlike [`crate::ray_version`], a suffix counts. `2.7.0-rc1` is a pre-release and does not qualify, and
 //! `2.52.0rc1` is no semantic version at all. An empty version, or a cluster that is only selected, is not checked.
 
-use ray_api::v1::RayJobSpec;
+use crate::v1::RayJobSpec;
 
 /// Why metadata cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

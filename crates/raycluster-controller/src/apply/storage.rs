@@ -9,18 +9,15 @@
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
 use ray_api::quantity::Quantity;
 use ray_api::validate::ValidCluster;
-use ray_runtime::objects::Objects;
+use ray_runtime::calls::Made;
 use serde_json::json;
 
+use super::prerequisites::Prerequisites;
 use crate::build;
 use crate::build::fault_tolerance::{FaultTolerance, claim_name};
 use crate::error::Error;
-use crate::prerequisites::Prerequisites;
-
-const KIND: &str = "PersistentVolumeClaim";
 
 impl Prerequisites<'_> {
     /// Ensures that the claim exists and has the owner that the spec wants.
@@ -32,9 +29,13 @@ impl Prerequisites<'_> {
         let Some(wanted) = build::gcs_storage_claim(cluster) else {
             return self.users_claim(cluster, &name).await;
         };
-        let found = match self.claim(cluster, &name).await? {
+        let found = match self
+            .calls
+            .read::<PersistentVolumeClaim>(cluster.namespace, &name)
+            .await?
+        {
             Some(found) => found,
-            None => match self.create_claim(cluster, &name, &wanted).await? {
+            None => match self.create_claim(&name, &wanted).await? {
                 Some(found) => found,
                 None => return Ok(()),
             },
@@ -58,40 +59,30 @@ impl Prerequisites<'_> {
     }
 
     async fn users_claim(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<(), Error> {
-        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
-        let found = self.writes.one(api.get_metadata_opt(name)).await;
-        if found.map_err(|source| unreadable(name, source))?.is_none() {
+        let found = self
+            .calls
+            .read_metadata::<PersistentVolumeClaim>(cluster.namespace, name)
+            .await?;
+        if found.is_none() {
             self.story.claim_not_found(name);
         }
         Ok(())
     }
 
-    async fn claim(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<Option<PersistentVolumeClaim>, Error> {
-        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
-        let found = self.writes.one(api.get_opt(name)).await;
-        found.map_err(|source| unreadable(name, source))
-    }
-
     /// `None` once it is created; the claim that has come between, if one has.
     async fn create_claim(
         &self,
-        cluster: &ValidCluster<'_>,
         name: &str,
         wanted: &PersistentVolumeClaim,
     ) -> Result<Option<PersistentVolumeClaim>, Error> {
-        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
-        match self.writes.one(api.create(wanted)).await {
-            Ok(_) => {
+        match self.calls.create_or_read(wanted.clone()).await {
+            Ok(Made::New(PersistentVolumeClaim { .. })) => {
                 self.story.created_claim(name);
                 Ok(None)
             }
-            Err(kube::Error::Api(status)) if status.is_already_exists() => self.claim(cluster, name).await,
-            Err(source) => {
-                let error = Error::CreatePrerequisite {
-                    kind: KIND,
-                    name: name.to_owned(),
-                    source,
-                };
+            Ok(Made::Before(found)) => Ok(Some(found)),
+            Err(error) => {
+                let error = Error::Call(error);
                 self.story.failed_to_create_claim(name, &error);
                 Err(error)
             }
@@ -104,36 +95,23 @@ impl Prerequisites<'_> {
         found: &PersistentVolumeClaim,
         owners: &[OwnerReference],
     ) -> Result<(), Error> {
-        let api: Objects<PersistentVolumeClaim> = Objects::new(self.client, cluster.namespace);
         let name = found.name_any();
-        let patch = Patch::Merge(json!({ "metadata": {
+        let change = json!({ "metadata": {
             "resourceVersion": found.resource_version(),
             "uid": found.uid(),
             "ownerReferences": owners,
-        }}));
+        }});
         let written = self
-            .writes
-            .one(api.patch_metadata(&name, &PatchParams::default(), &patch))
+            .calls
+            .merge::<PersistentVolumeClaim>(cluster.namespace, &name, change)
             .await;
-        written.map(|_| ()).map_err(|source| {
-            let error = Error::UpdatePrerequisite {
-                kind: KIND,
-                name: name.clone(),
-                source,
-            };
+        written.map(|_| ()).map_err(|error| {
+            let error = Error::Call(error);
             if error.refused() {
                 self.story.failed_to_own_claim(&name, &error);
             }
             error
         })
-    }
-}
-
-fn unreadable(name: &str, source: kube::Error) -> Error {
-    Error::ReadPrerequisite {
-        kind: KIND,
-        name: name.to_owned(),
-        source,
     }
 }
 

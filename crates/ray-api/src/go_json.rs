@@ -1,13 +1,12 @@
 //! JSON as Go's encoder writes it: compact, keys sorted, and what HTML would mistake escaped.
 //!
-//! The submitter's command line holds such texts, and tools compare it exactly.
+//! The submitter's command and the hash of a spec hold such texts, and both are compared exactly.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
 /// `value` as text.
-#[must_use]
 pub fn encode(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -41,24 +40,46 @@ fn number(value: &Number) -> String {
 
 fn string(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() + 2);
-    encoded.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => encoded.extend(['\\', c]),
-            '\n' => encoded.push_str("\\n"),
-            '\r' => encoded.push_str("\\r"),
-            '\t' => encoded.push_str("\\t"),
-            '\x08' => encoded.push_str("\\b"),
-            '\x0c' => encoded.push_str("\\f"),
-            '<' | '>' | '&' | '\0'..=' ' | '\u{2028}' | '\u{2029}' if c != ' ' => {
-                let written = write!(encoded, "\\u{:04x}", u32::from(c));
-                debug_assert!(written.is_ok(), "writing to a string cannot fail");
-            }
-            _ => encoded.push(c),
+    write_string(text, &mut encoded);
+    encoded
+}
+
+/// Appends `text` as a JSON string.
+pub(crate) fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(end) = rest.find(needs_escape) {
+        out.push_str(&rest[..end]);
+        rest = &rest[end..];
+        let Some(letter) = rest.chars().next() else { break };
+        escape(letter, out);
+        rest = &rest[letter.len_utf8()..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+fn needs_escape(letter: char) -> bool {
+    matches!(
+        letter,
+        '"' | '\\' | '<' | '>' | '&' | '\0'..='\x1f' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+fn escape(letter: char, out: &mut String) {
+    match letter {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        _ => {
+            // Writing to a string does not fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(letter));
         }
     }
-    encoded.push('"');
-    encoded
 }
 
 #[cfg(test)]

@@ -26,27 +26,26 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::Role;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, NamespaceResourceScope, Resource};
+use kube::ResourceExt;
 use kube::api::PartialObjectMeta;
-use kube::{Client, ResourceExt};
 use ray_api::authentication::generated_secret;
 use ray_api::labels;
 use ray_api::names::ChildName;
 use ray_api::validate::ValidCluster;
 use ray_runtime::cache::Cache;
+use ray_runtime::calls::Calls;
 use ray_runtime::object_key::ObjectKey;
-use ray_runtime::objects::Objects;
 use ray_runtime::owned::Owned;
 use ray_runtime::pod::RayPod;
 use ray_runtime::secret;
 use ray_runtime::store::Cached;
-use ray_runtime::write::Writes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::grants;
 use crate::build;
 use crate::build::fault_tolerance::FaultTolerance;
 use crate::error::Error;
-use crate::grants;
 use crate::observe::{Children, Observed};
 use crate::story::Story;
 
@@ -107,9 +106,7 @@ impl Ensured {
 /// Makes what is missing.
 pub struct Prerequisites<'a> {
     /// The API server.
-    pub client: &'a Client,
-    /// Bound on writes.
-    pub writes: &'a Writes,
+    pub calls: &'a Calls,
     /// What is known.
     pub ensured: &'a Ensured,
     /// What is watched.
@@ -203,20 +200,16 @@ impl Prerequisites<'_> {
 
     /// A ServiceAccount that the user named is the user's to make.
     async fn own_service_account(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<(), Error> {
-        let api: Objects<ServiceAccount> = Objects::new(self.client, cluster.namespace);
-        match self.writes.one(api.get_metadata_opt(name)).await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => {
-                let error = Error::ServiceAccountNotFound { name: name.to_owned() };
-                self.story.service_account_not_found(&error);
-                Err(error)
-            }
-            Err(source) => Err(Error::ReadPrerequisite {
-                kind: "ServiceAccount",
-                name: name.to_owned(),
-                source,
-            }),
+        let found = self
+            .calls
+            .read_metadata::<ServiceAccount>(cluster.namespace, name)
+            .await?;
+        if found.is_some() {
+            return Ok(());
         }
+        let error = Error::ServiceAccountNotFound { name: name.to_owned() };
+        self.story.service_account_not_found(&error);
+        Err(error)
     }
 
     async fn token(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<(), Error> {
@@ -283,13 +276,7 @@ impl Prerequisites<'_> {
 
     /// Whether the Role of that name grants no more than ours would.
     async fn grants_no_more(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<bool, Error> {
-        let api: Objects<Role> = Objects::new(self.client, cluster.namespace);
-        let found = self.writes.one(api.get_opt(name)).await;
-        let found = found.map_err(|source| Error::ReadPrerequisite {
-            kind: Role::KIND,
-            name: name.to_owned(),
-            source,
-        })?;
+        let found: Option<Role> = self.calls.read(cluster.namespace, name).await?;
         let rules = |role: Role| role.rules.unwrap_or_default();
         // Gone again meanwhile: the next pass makes it.
         let found = found.map(rules).ok_or(Error::Outdated)?;
@@ -303,22 +290,17 @@ impl Prerequisites<'_> {
         cache: Option<&Cache<Owned>>,
     ) -> Result<(), Error> {
         let name = object.name_any();
-        let api: Objects<K> = Objects::new(self.client, cluster.namespace);
-        let made = match self.writes.one(api.create(object)).await {
+        let made = match self.calls.create::<K, PartialObjectMeta<K>>(object.clone()).await {
             Ok(created) => {
                 self.story.created_prerequisite(K::KIND, &name);
-                Owned::labelled(created.metadata().clone(), labels::CLUSTER)
+                Owned::labelled(created.metadata, labels::CLUSTER)
             }
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            Err(error) if error.already_exists() => {
                 // Gone again meanwhile: the next pass makes it.
                 self.read::<K>(cluster, &name).await?.ok_or(Error::Outdated)?
             }
-            Err(source) => {
-                let error = Error::CreatePrerequisite {
-                    kind: K::KIND,
-                    name: name.clone(),
-                    source,
-                };
+            Err(error) => {
+                let error = Error::Call(error);
                 self.story.failed_to_create_prerequisite(K::KIND, &name, &error);
                 return Err(error);
             }
@@ -332,13 +314,7 @@ impl Prerequisites<'_> {
     }
 
     async fn read<K: Child>(&self, cluster: &ValidCluster<'_>, name: &str) -> Result<Option<Owned>, Error> {
-        let api: Objects<K> = Objects::new(self.client, cluster.namespace);
-        let found: Result<Option<PartialObjectMeta<K>>, _> = self.writes.one(api.get_metadata_opt(name)).await;
-        let found = found.map_err(|source| Error::ReadPrerequisite {
-            kind: K::KIND,
-            name: name.to_owned(),
-            source,
-        })?;
+        let found = self.calls.read_metadata::<K>(cluster.namespace, name).await?;
         Ok(found.map(|found| Owned::labelled(found.metadata, labels::CLUSTER)))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
+use ray_runtime::calls::{CallError, Verb};
 use tokio::sync::Notify;
 
 use crate::build::ROUTE_GROUP;
@@ -43,7 +44,9 @@ impl Platform {
             return Ok(answer.routes);
         }
         let groups = client.list_api_groups().await;
-        let groups = groups.map_err(|source| Error::Discover { source })?.groups;
+        let groups = groups
+            .map_err(|source| CallError::new(Verb::Read, "API groups", "of the API server", source))?
+            .groups;
         let routes = groups.iter().any(|group| group.name == ROUTE_GROUP);
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Answer { routes, at: now });
         if routes {
